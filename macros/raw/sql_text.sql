@@ -1,0 +1,4 @@
+{# A string as a SQL literal. #}
+{% macro sql_text(value) -%}
+    {{ return("'" ~ (value | replace("'", "''")) ~ "'") }}
+{%- endmacro %}

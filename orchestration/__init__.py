@@ -1,0 +1,1 @@
+"""Runs the dbt project around the clock: checks raw folders, publishes marts."""
