@@ -75,7 +75,8 @@
         '{{ table }}',
         replace(scans.file_path, {{ sql_text(folder ~ '/') }}, ''),
         errors.line,
-        string_agg(distinct lower(errors.error_type) || ': ' || errors.error_message, '; '),
+        {# one line has an error for each column that is missing or too many: the first one tells #}
+        arg_min(lower(errors.error_type::text) || ': ' || errors.error_message, errors.column_idx),
         any_value(errors.csv_line)
     from reject_errors as errors
     inner join reject_scans as scans

@@ -23,7 +23,7 @@ def _strings(characters: NDArray[np.uint8], valid: Bools | None) -> pa.Array:
     size = len(characters) if valid is None else len(valid)
     offsets = np.zeros(size + 1, dtype=np.int32)
     lengths = np.full(size, width) if valid is None else valid * width
-    np.cumsum(lengths, out=offsets[1:], casting="unsafe")
+    offsets[1:] = np.cumsum(lengths)
     buffers = [_bitmap(valid), pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(characters))]
     return pa.Array.from_buffers(pa.string(), size, buffers)
 

@@ -70,7 +70,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 
 
-def build(name: str, **columns: pa.Array) -> pa.Table:
+def build(name: str, /, **columns: pa.Array) -> pa.Table:
     """A table of the contract: columns in order, absent ones NULL, types cast to the contract's."""
     schema = TABLES[name]
     unknown = set(columns) - set(schema.names)

@@ -39,12 +39,12 @@ from seeds.simulator.config import (
 from seeds.simulator.contract import build
 from seeds.simulator.season import Season
 
-RATE_SHAPE, RATE_MEAN = 1.3, 3.3  # orders a year while alive
-DROPOUT_A, DROPOUT_B = 1.1, 3.0  # P(leaving after a purchase): mean 0.27
+RATE_SHAPE, RATE_MEAN = 1.5, 2.9  # orders a year while alive
+DROPOUT_A, DROPOUT_B = 1.3, 1.7  # P(leaving after a purchase): mean 0.43
 SPEND_P, SPEND_Q, SPEND_MEAN = 6.0, 3.6, 62.0  # EUR per order before discounts
 GUEST_SHARE = 0.08
 PROSPECTS_PER_BUYER = 0.2
-SHARED_DEVICE_SHARE = 0.02
+SHARED_DEVICE_SHARE = 0.05
 
 FIRST_NAMES = (
     "Alice", "Louis", "Chloé", "Gabriel", "Emma", "Jules", "Léa", "Hugo", "Manon", "Adam", "Inès",
@@ -123,7 +123,7 @@ def _purchase(
 ) -> tuple[Purchases, Ints]:
     """All orders until the end of the data, and when each buyer left (-1: has not)."""
     size = len(buyers.rate)
-    first = season.draw(rng, size)
+    first = np.minimum(season.draw(rng, size), DATA_END - HOUR)
     clock = season.operational(first)
     dropped_at = np.full(size, -1, dtype=np.int64)
     alive, when = np.arange(size), first

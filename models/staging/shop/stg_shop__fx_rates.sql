@@ -4,11 +4,11 @@ with
 
 fx_rates as (
     select
-        upper(currency) as currency,
+        currency,
         rate_date,
         rate
     from {{ ref('base_shop__fx_rates') }}
-    where verdict = 'kept' and upper(currency) <> '{{ var("reporting_currency") }}'
+    where verdict = 'kept' and currency <> '{{ var("reporting_currency") }}'
 ),
 
 periods as (
@@ -25,7 +25,7 @@ periods as (
         '{{ var("reporting_currency") }}' as currency,
         date '0001-01-01' as valid_from_date,
         date '9999-12-31' as valid_to_date,
-        1 as rate
+        cast(1 as decimal(18, 8)) as rate
 )
 
 select * from periods

@@ -1,5 +1,5 @@
 -- Grain: one row, the last day that the numbers may know.
--- The newest day in the data may still be filling up, so the last complete one is the day before it.
+-- The newest day in the data may still be filling up, so the last complete one is the day before.
 with
 
 orders as (

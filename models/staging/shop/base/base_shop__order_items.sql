@@ -15,6 +15,8 @@ order_items_with_order as (
         case
             when orders.order_id is null
                 then concat('order_id ', order_items.order_id, ' is no order that was kept')
+            when order_items.unit_price * cast(order_items.quantity as decimal(10, 0)) > 10000000000
+                then 'quantity times unit_price is above 10000000000, more than an amount can hold'
         end as order_breach
     from order_items
     left join orders on order_items.order_id = orders.order_id

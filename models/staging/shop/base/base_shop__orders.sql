@@ -14,7 +14,7 @@ orders_with_rate as (
         orders.*,
         case
             when rates.currency is null
-                then concat('currency ', orders.currency, ' has no rate on or before the order''s day')
+                then concat('currency ', orders.currency, ' has no rate on or before the day')
         end as currency_breach
     from orders
     left join rates

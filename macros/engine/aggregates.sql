@@ -1,0 +1,28 @@
+{# The value in the row that comes first by `order_by`, a list of columns; a NULL value is passed over. #}
+{% macro first_by(value, order_by) -%}
+    {{ return(adapter.dispatch('first_by')(value, order_by)) }}
+{%- endmacro %}
+
+{% macro duckdb__first_by(value, order_by) -%}
+    arg_min({{ value }}, {{ 'row(' ~ order_by | join(', ') ~ ')' if order_by | length > 1 else order_by[0] }})
+{%- endmacro %}
+
+
+{# The value in the row that comes last by `order_by`, a list of columns; a NULL value is passed over. #}
+{% macro last_by(value, order_by) -%}
+    {{ return(adapter.dispatch('last_by')(value, order_by)) }}
+{%- endmacro %}
+
+{% macro duckdb__last_by(value, order_by) -%}
+    arg_max({{ value }}, {{ 'row(' ~ order_by | join(', ') ~ ')' if order_by | length > 1 else order_by[0] }})
+{%- endmacro %}
+
+
+{# Columns packed into one value, read as `packed.column`. #}
+{% macro packed(columns) -%}
+    {{ return(adapter.dispatch('packed')(columns)) }}
+{%- endmacro %}
+
+{% macro duckdb__packed(columns) -%}
+    struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}

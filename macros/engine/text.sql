@@ -1,0 +1,20 @@
+{# The path of an address, without host, query and fragment. #}
+{% macro url_path(url) -%}
+    nullif(regexp_replace(regexp_replace({{ url }}, '^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*', ''), '[?#].*$', ''), '')
+{%- endmacro %}
+
+
+{# The host of an address, in lower case, without a leading www; NULL where it has none. #}
+{% macro url_host(url) -%}
+    nullif(lower(regexp_replace(regexp_extract({{ url }}, '^[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#:]+)', 1), '^www\.', '')), '')
+{%- endmacro %}
+
+
+{# Whether a regular expression is found in a text; an empty one always is. #}
+{% macro matches(text, pattern) -%}
+    {{ return(adapter.dispatch('matches')(text, pattern)) }}
+{%- endmacro %}
+
+{% macro duckdb__matches(text, pattern) -%}
+    regexp_matches({{ text }}, {{ pattern }})
+{%- endmacro %}

@@ -1,0 +1,59 @@
+{# The date in the shop's zone (`reporting_timezone`) of a UTC timestamp. #}
+{% macro reporting_date(utc_timestamp) -%}
+    {{ return(adapter.dispatch('reporting_date')(utc_timestamp)) }}
+{%- endmacro %}
+
+{% macro duckdb__reporting_date(utc_timestamp) -%}
+    cast({{ utc_timestamp }} at time zone 'UTC' at time zone '{{ var("reporting_timezone") }}' as date)
+{%- endmacro %}
+
+
+{# The UTC timestamp at which a date begins in the shop's zone. #}
+{% macro start_of_reporting_date(reporting_date) -%}
+    {{ return(adapter.dispatch('start_of_reporting_date')(reporting_date)) }}
+{%- endmacro %}
+
+{% macro duckdb__start_of_reporting_date(reporting_date) -%}
+    (cast({{ reporting_date }} as timestamp) at time zone '{{ var("reporting_timezone") }}' at time zone 'UTC')
+{%- endmacro %}
+
+
+{# The number of the aligned bucket of so many minutes that a timestamp falls in. #}
+{% macro time_bucket_number(timestamp, minutes) -%}
+    {{ return(adapter.dispatch('time_bucket_number')(timestamp, minutes)) }}
+{%- endmacro %}
+
+{% macro duckdb__time_bucket_number(timestamp, minutes) -%}
+    epoch_us({{ timestamp }}) // {{ minutes * 60000000 }}
+{%- endmacro %}
+
+
+{# Microseconds from one timestamp to a later one. #}
+{% macro microseconds_between(from_timestamp, to_timestamp) -%}
+    {{ return(adapter.dispatch('microseconds_between')(from_timestamp, to_timestamp)) }}
+{%- endmacro %}
+
+{% macro duckdb__microseconds_between(from_timestamp, to_timestamp) -%}
+    (epoch_us({{ to_timestamp }}) - epoch_us({{ from_timestamp }}))
+{%- endmacro %}
+
+
+{# One row a day, `calendar_date`, from `from_date` up to but not `to_date`, of a one-row relation. #}
+{% macro days_between(relation, from_date, to_date) -%}
+    {{ return(adapter.dispatch('days_between')(relation, from_date, to_date)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_between(relation, from_date, to_date) -%}
+    select cast(unnest(range({{ from_date }}, {{ to_date }}, interval 1 day)) as date) as calendar_date
+    from {{ relation }}
+{%- endmacro %}
+
+
+{# The day of the week, Monday 1 to Sunday 7. #}
+{% macro iso_weekday(date) -%}
+    {{ return(adapter.dispatch('iso_weekday')(date)) }}
+{%- endmacro %}
+
+{% macro duckdb__iso_weekday(date) -%}
+    isodow({{ date }})
+{%- endmacro %}

@@ -1,0 +1,133 @@
+-- Grain: one row per session: events of one anonymous_id with no gap of session_gap_minutes or more.
+-- Two events of one device in one bucket as long as the gap are always less than the gap apart, so a
+-- bucket is never cut: events are aggregated by bucket (no sort), and only buckets are windowed. Most
+-- sessions are one bucket and pass through. Bots are left out.
+with
+
+events as (
+    select
+        anonymous_id,
+        event_id,
+        order_id,
+        event_name,
+        journey_stage,
+        is_interaction,
+        page_path,
+        page_type,
+        device,
+        browser,
+        country,
+        referrer_host,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        utm_content,
+        page_load_ms,
+        engaged_ms,
+        event_at
+    from {{ ref('stg_web__events') }}
+    where not is_bot
+),
+
+{% set first_event = [
+    'page_path', 'page_type', 'device', 'browser', 'country', 'referrer_host', 'utm_source', 'utm_medium',
+    'utm_campaign', 'utm_content'
+] %}
+{% set stage_times = [
+    'interest_event_at', 'consideration_at', 'intent_at', 'add_to_cart_at', 'begin_checkout_at',
+    'add_shipping_info_at', 'add_payment_info_at', 'purchase_event_at'
+] %}
+{% set counts = [
+    'event_count', 'page_view_count', 'interaction_count', 'product_view_count', 'add_to_cart_count',
+    'page_load_count', 'page_load_ms', 'engaged_ms'
+] %}
+
+buckets as (
+    select
+        anonymous_id,
+        {{ time_bucket_number('event_at', var('session_gap_minutes')) }} as bucket,
+        min(event_at) as started_at,
+        max(event_at) as ended_at,
+        {{ first_by(packed(first_event), ['event_at', 'event_id']) }} as first_event,
+        count(*) as event_count,
+        count(*) filter (where event_name = 'page_view') as page_view_count,
+        count(*) filter (where is_interaction) as interaction_count,
+        count(*) filter (where event_name = 'product_view') as product_view_count,
+        count(*) filter (where event_name = 'add_to_cart') as add_to_cart_count,
+        count(page_load_ms) as page_load_count,
+        cast(coalesce(sum(page_load_ms), 0) as bigint) as page_load_ms,
+        cast(coalesce(sum(engaged_ms), 0) as bigint) as engaged_ms,
+        max(page_load_ms) as slowest_page_load_ms,
+        min(event_at) filter (where journey_stage = 'interest' or page_type = 'blog') as interest_event_at,
+        min(event_at) filter (where journey_stage = 'consideration' or page_type = 'product')
+            as consideration_at,
+        min(event_at) filter (where journey_stage = 'intent') as intent_at,
+        min(event_at) filter (where event_name = 'add_to_cart') as add_to_cart_at,
+        min(event_at) filter (where event_name = 'begin_checkout') as begin_checkout_at,
+        min(event_at) filter (where event_name = 'add_shipping_info') as add_shipping_info_at,
+        min(event_at) filter (where event_name = 'add_payment_info') as add_payment_info_at,
+        min(event_at) filter (where journey_stage = 'purchase') as purchase_event_at
+    from events
+    group by anonymous_id, bucket
+),
+
+buckets_compared as (
+    select
+        *,
+        coalesce(
+            {{ microseconds_between(
+                'lag(ended_at) over (partition by anonymous_id order by bucket)', 'started_at'
+            ) }} >= {{ var('session_gap_minutes') * 60000000 }},
+            true
+        ) as is_session_start
+    from buckets
+),
+
+buckets_numbered as (
+    select
+        *,
+        sum(case when is_session_start then 1 else 0 end) over (
+            partition by anonymous_id order by bucket rows unbounded preceding
+        ) as session_number,
+        coalesce(
+            lead(is_session_start) over (partition by anonymous_id order by bucket), true
+        ) as is_session_end
+    from buckets_compared
+),
+
+sessions as (
+    select
+        anonymous_id,
+        started_at,
+        ended_at,
+        first_event,
+        slowest_page_load_ms,
+        {{ (counts + stage_times) | join(',\n        ') }}
+    from buckets_numbered
+    where is_session_start and is_session_end
+    union all
+    select
+        anonymous_id,
+        min(started_at) as started_at,
+        max(ended_at) as ended_at,
+        {{ first_by('first_event', ['started_at']) }} as first_event,
+        max(slowest_page_load_ms) as slowest_page_load_ms
+        {%- for column in counts %},
+        cast(sum({{ column }}) as bigint) as {{ column }}
+        {%- endfor %}
+        {%- for column in stage_times %},
+        min({{ column }}) as {{ column }}
+        {%- endfor %}
+    from buckets_numbered
+    where not (is_session_start and is_session_end)
+    group by anonymous_id, session_number
+),
+
+sessions_identified as (
+    select
+        md5(anonymous_id || '|' || cast(started_at as text)) as session_id,
+        *
+    from sessions
+)
+
+select * from sessions_identified

@@ -1,0 +1,8 @@
+-- Grain: one row per channel of ref_channels.
+with
+
+channels as (
+    select channel, channel_name, channel_name_fr, is_paid, sort_order from {{ ref('ref_channels') }}
+)
+
+select * from channels
