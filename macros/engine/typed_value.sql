@@ -16,7 +16,7 @@
     {%- elif kind == 'timestamp' and raw_type == 'VARCHAR' -%}
         try_cast({{ name }} as timestamptz) at time zone 'UTC'
     {%- elif kind == 'bigint' and 'INT' not in raw_type -%}
-        case when try_cast({{ name }} as decimal(38, 6)) % 1 = 0 then try_cast({{ name }} as bigint) end
+        case when try_cast({{ name }} as double) % 1 = 0 then try_cast({{ name }} as bigint) end
     {%- else -%}
         try_cast({{ name }} as {{ data_type }})
     {%- endif -%}

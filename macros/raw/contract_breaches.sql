@@ -1,52 +1,57 @@
-version: 2
+{# For one column of the raw contract: a list of SQL expressions, each a sentence or NULL. #}
+{% macro contract_breaches(column, raw_type) %}
+    {% set name, meta = column.name, column.config.meta %}
+    {% set kind = column.data_type.split('(')[0] %}
+    {% set value = contract_value(column, raw_type) %}
+    {% set rules = [] %}
+    {% if meta.required %}
+        {% do rules.append((name ~ ' is null', 'is missing', false)) %}
+    {% endif %}
+    {% if kind != 'string' and raw_type | upper != column.data_type | upper %}
+        {% set words = {'timestamp': 'an ISO 8601 time', 'date': 'a date YYYY-MM-DD', 'bigint': 'a whole number',
+            'decimal': 'a decimal number', 'boolean': 'true or false'} %}
+        {% do rules.append((name ~ ' is not null and ' ~ value ~ ' is null', 'is not ' ~ words[kind], true)) %}
+    {% endif %}
+    {% if meta.accepted_values %}
+        {% do rules.append((value ~ " not in ('" ~ meta.accepted_values | join("', '") ~ "')",
+            'is none of ' ~ meta.accepted_values | join(', '), true)) %}
+    {% endif %}
+    {% if meta.min is defined %}
+        {% do rules.append((value ~ ' < ' ~ meta.min, 'is below ' ~ meta.min, true)) %}
+    {% endif %}
+    {% if meta.max is defined %}
+        {% do rules.append((value ~ ' > ' ~ meta.max, 'is above ' ~ meta.max, true)) %}
+    {% endif %}
+    {% if kind in ['timestamp', 'date'] %}
+        {% set earliest = meta.earliest or var('earliest_date') %}
+        {% do rules.append((value ~ " < date '" ~ earliest ~ "'", 'is before ' ~ earliest, true)) %}
+        {% if not meta.may_be_future %}
+            {% do rules.append((value ~ ' >= ' ~ first_future_day(), 'lies after the day of the load', true)) %}
+        {% endif %}
+    {% endif %}
+    {{ return(rules_as_sql(name, rules, meta.personal)) }}
+{% endmacro %}
 
-seeds:
-  - name: raw_customers
-    description: One row per customer, as the shop brings it.
-    config:
-      meta:
-        key: [customer_id]
-    columns:
-      - name: customer_id
-        description: The shop's identifier of the customer.
-        data_type: string
-        config: {meta: {required: true}}
-      - name: email
-        description: E-mail address of the customer; personal data, which ends in staging.
-        data_type: string
-        config: {meta: {personal: true}}
-      - name: created_at
-        description: When the customer's account was created; UTC where no offset is given.
-        data_type: timestamp
-      - name: birth_date
-        description: Date of birth of the customer; personal data, which ends in staging.
-        data_type: date
-        config: {meta: {personal: true, earliest: "1900-01-01"}}
-      - name: gender
-        description: Gender of the customer as the shop records it; NULL means unknown.
-        data_type: string
-      - name: country
-        description: Country where the customer lives; NULL means unknown.
-        data_type: string
-      - name: region
-        description: Region of that country where the customer lives; NULL means unknown.
-        data_type: string
-      - name: city
-        description: City where the customer lives; NULL means unknown.
-        data_type: string
-      - name: postcode
-        description: Postcode where the customer lives, as text; personal data, which ends in staging.
-        data_type: string
-        config: {meta: {personal: true}}
-      - name: language
-        description: Language the customer is addressed in; NULL means unknown.
-        data_type: string
-      - name: marketing_opt_in
-        description: Whether the customer consented to marketing messages; NULL means unknown.
-        data_type: boolean
-      - name: signup_source
-        description: Where the customer signed up, as the shop names it; NULL means unknown.
-        data_type: string
-      - name: referred_by_customer_id
-        description: The customer who referred this one; NULL means that no referrer is known.
-        data_type: string
+
+{# Rules (condition, words, whether to show the value) as SQL; a personal value is never shown. #}
+{% macro rules_as_sql(name, rules, is_personal) %}
+    {% set sentences = [] %}
+    {% for condition, words, shows_value in rules %}
+        {% set sentence = sql_text(name ~ ' ' ~ words) %}
+        {% if shows_value and not is_personal %}
+            {% set sentence = "concat(" ~ sql_text(name ~ ' ' ~ words ~ ': ') ~ ", left(cast(" ~ name ~ " as text), 60))" %}
+        {% endif %}
+        {% do sentences.append('case when ' ~ condition ~ ' then ' ~ sentence ~ ' end') %}
+    {% endfor %}
+    {{ return(sentences) }}
+{% endmacro %}
+
+
+{#
+    The first day that is the load's future: two days after it, since a shop's clock may be a day ahead
+    of UTC. `load_date` is today unless set.
+#}
+{% macro first_future_day() -%}
+    {%- set load_date = modules.datetime.date.fromisoformat(var('load_date', '') or run_started_at.strftime('%Y-%m-%d')) -%}
+    {{ return("date '" ~ (load_date + modules.datetime.timedelta(days=2)) ~ "'") }}
+{%- endmacro %}

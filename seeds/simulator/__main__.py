@@ -11,7 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seeds.simulator import damage
-from seeds.simulator.config import DAY, DEMO_EVENTS, DEMO_TRACKING_START, LAST_DAY_END, Shop, Streams
+from seeds.simulator.config import (
+    DAY,
+    DEMO_EVENTS,
+    DEMO_TRACKING_START,
+    LAST_DAY_END,
+    Shop,
+    Streams,
+)
 from seeds.simulator.contract import TABLES
 from seeds.simulator.shop import Result, simulate
 from seeds.simulator.write import PartitionWriter, as_text, csv_bytes, write_parquet
@@ -53,7 +60,9 @@ def demo(seed: int, out: Path, truth: Path | None) -> None:
     streams = Streams(seed)
     days: list[pa.Table] = []
     sessions = _TruthSessions(truth)
-    result = simulate(shop, lambda _day, table: days.append(table), sessions.add, typed_damage=False)
+    result = simulate(
+        shop, lambda _day, table: days.append(table), sessions.add, typed_damage=False
+    )
     sessions.close()
     events = pa.concat_tables(days).combine_chunks()
     result.tables["events"] = damage.damage_table(
@@ -140,7 +149,9 @@ def main() -> int:
         if arguments.mode == "demo":
             demo(arguments.seed, arguments.out, arguments.truth)
         else:
-            parquet(arguments.seed, arguments.events, arguments.days, arguments.out, arguments.truth)
+            parquet(
+                arguments.seed, arguments.events, arguments.days, arguments.out, arguments.truth
+            )
     except OSError as error:
         print(f"simulator: cannot write: {error}.", file=sys.stderr)
         return 1

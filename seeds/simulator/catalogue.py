@@ -30,9 +30,11 @@ class Category(NamedTuple):
 
 CATEGORIES: tuple[Category, ...] = (
     Category("coffee_tea", 0.015, 7, 24, (
-        ("beans", "Coffee Beans"), ("ground", "Ground Coffee"), ("tea", "Tea"), ("gear", "Dripper"))),
+        ("beans", "Coffee Beans"), ("ground", "Ground Coffee"), ("tea", "Tea"),
+        ("gear", "Dripper"))),
     Category("kitchen", 0.05, 12, 75, (
-        ("cookware", "Saucepan"), ("knives", "Knife"), ("baking", "Baking Tin"), ("glass", "Carafe"))),
+        ("cookware", "Saucepan"), ("knives", "Knife"), ("baking", "Baking Tin"),
+        ("glass", "Carafe"))),
     Category("home_decor", 0.09, 14, 110, (
         ("lighting", "Lamp"), ("vases", "Vase"), ("frames", "Frame"), ("candles", "Candle"))),
     Category("textiles", 0.15, 18, 95, (
@@ -42,8 +44,12 @@ CATEGORIES: tuple[Category, ...] = (
     Category("body_care", 0.03, 6, 32, (
         ("soap", "Soap"), ("cream", "Hand Cream"), ("oil", "Bath Oil"), ("shave", "Shaving Set"))),
 )  # fmt: skip
-BRANDS = ("Atelier Nord", "Maison Lune", "Brume", "Costa & Fils", "Oriel", "Tamaris", "Hagel", "Sève")
-ADJECTIVES = ("Blue", "Natural", "Small", "Large", "Classic", "Striped", "Dark", "Light", "Round", "Fine")
+BRANDS = (
+    "Atelier Nord", "Maison Lune", "Brume", "Costa & Fils", "Oriel", "Tamaris", "Hagel", "Sève",
+)  # fmt: skip
+ADJECTIVES = (
+    "Blue", "Natural", "Small", "Large", "Classic", "Striped", "Dark", "Light", "Round", "Fine",
+)  # fmt: skip
 SUBSCRIBED = ("beans", "ground", "tea", "cream")
 # Pairs of positions in the order of popularity, so that each pair sells enough to be found.
 AFFINITY_RANKS = ((0, 9), (3, 14), (5, 22), (8, 30), (11, 40), (17, 50), (20, 63), (26, 75))
@@ -77,12 +83,14 @@ class Catalogue:
             late = self.launched_at[picked] > at
             redrawn = np.searchsorted(cumulative, rng.random(int(late.sum())), side="right")
             picked[late] = redrawn
-        return np.where(self.launched_at[picked] > at, self._evergreen(picked), picked)
+        result: Ints = np.where(self.launched_at[picked] > at, self._evergreen(picked), picked)
+        return result
 
     def _evergreen(self, picked: Ints) -> Ints:
         """The next older product that was always there."""
         always = np.flatnonzero(self.launched_at == self.launched_at.min())
-        return always[np.searchsorted(always, picked) % len(always)]
+        older: Ints = always[np.searchsorted(always, picked) % len(always)]
+        return older
 
 
 SUBCATEGORIES = tuple((c, sub, noun) for c in CATEGORIES for sub, noun in c.kinds)
@@ -123,7 +131,8 @@ def price_level(times: Ints) -> Floats:
     first, last = int(times.min() // DAY), int(times.max() // DAY)
     years = [(date(1970, 1, 1) + timedelta(days=n)).year for n in range(first, last + 1)]
     level = np.array([1.0 - PRICE_RISE * max(0, 2026 - year) for year in years])
-    return np.maximum(level[times // DAY - first], 0.5)
+    clipped: Floats = np.maximum(level[times // DAY - first], 0.5)
+    return clipped
 
 
 def products_table(catalogue: Catalogue, streams: Streams) -> pa.Table:

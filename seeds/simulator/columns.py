@@ -24,7 +24,11 @@ def _strings(characters: NDArray[np.uint8], valid: Bools | None) -> pa.Array:
     offsets = np.zeros(size + 1, dtype=np.int32)
     lengths = np.full(size, width) if valid is None else valid * width
     offsets[1:] = np.cumsum(lengths)
-    buffers = [_bitmap(valid), pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(characters))]
+    buffers = [
+        _bitmap(valid),
+        pa.py_buffer(offsets),
+        pa.py_buffer(np.ascontiguousarray(characters)),
+    ]
     return pa.Array.from_buffers(pa.string(), size, buffers)
 
 
@@ -42,7 +46,7 @@ def numbered(prefix: str, numbers: Ints, width: int, valid: Bools | None = None)
 
 
 def scrambled(prefix: str, numbers: Ints, width: int, valid: Bools | None = None) -> pa.Array:
-    """Ids that look random and never collide: an odd factor permutes the numbers modulo 2^(5 width)."""
+    """Ids that look random and never collide: an odd factor permutes them modulo 2^(5 width)."""
     numbers = numbers if valid is None else numbers[valid]
     head = len(prefix)
     characters = np.empty((len(numbers), head + width), dtype=np.uint8)

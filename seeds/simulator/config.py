@@ -35,11 +35,11 @@ LAST_DAY_END = ms(2026, 7, 1)
 # The data ends at noon of an incomplete day, so that the last complete day is 2026-06-30.
 DATA_END = ms(2026, 7, 1, 12)
 
-DEMO_EVENTS = 81_400
+DEMO_EVENTS = 82_500
 DEMO_TRACKING_START = ms(2025, 12, 15)
 
 # Sizing. Events per human session is measured, so that --events is met within a few per cent.
-EVENTS_PER_SESSION = 4.27
+EVENTS_PER_SESSION = 4.37
 BOT_EVENT_SHARE = 0.02
 EVENTS_PER_BOT_SESSION = 28
 CONVERSION_RATE = 0.040  # tracked web orders / human sessions
@@ -49,7 +49,7 @@ LATE_EVENT_SHARE = 0.015
 MAX_ARRIVAL_DELAY = 3 * DAY
 DUPLICATE_EVENT_SHARE = 0.003
 
-# The planted experiment and the planted anomaly: dates where tracking covers them, else moved inside.
+# The planted experiment and anomaly: these dates where tracking covers them, else moved inside.
 EXPERIMENT_ID = "exp_checkout_one_page"
 NULL_EXPERIMENT_ID = "exp_home_banner"
 EXPERIMENT_LIFT = 0.15  # relative, on add to cart -> purchase, variant b against a
@@ -116,30 +116,61 @@ class Placement(NamedTuple):
 
 
 GOOGLE = "https://www.google.com/"
+BING = "https://www.bing.com/"
+INSTAGRAM = "https://www.instagram.com/"
+PINTEREST = "https://www.pinterest.com/"
+FACEBOOK = "https://www.facebook.com/"
 PLACEMENTS: tuple[Placement, ...] = (
     Placement("direct", None, None, None, None, None, 1.0, 0, 0, ""),
     Placement("organic_search", None, None, None, None, GOOGLE, 0.8, 0, 0, ""),
-    Placement("organic_search", None, None, None, None, "https://www.bing.com/", 0.12, 0, 0, ""),
+    Placement("organic_search", None, None, None, None, BING, 0.12, 0, 0, ""),
     Placement("organic_search", None, None, None, None, "https://duckduckgo.com/", 0.08, 0, 0, ""),
     Placement("paid_search", "google", "cpc", "brand", None, GOOGLE, 0.35, 0.26, 0.12, "EUR"),
     Placement("paid_search", "google", "cpc", "shopping", None, GOOGLE, 0.38, 0.48, 0.02, "EUR"),
     Placement("paid_search", "google", "cpc", "generic", None, GOOGLE, 0.17, 0.80, 0.03, "EUR"),
+    Placement("paid_search", "bing", "cpc", "shopping", None, BING, 0.1, 0.4, 0.02, "USD"),
+    Placement("organic_social", None, None, None, None, INSTAGRAM, 0.5, 0, 0, ""),
+    Placement("organic_social", None, None, None, None, PINTEREST, 0.3, 0, 0, ""),
+    Placement("organic_social", None, None, None, None, FACEBOOK, 0.2, 0, 0, ""),
     Placement(
-        "paid_search", "bing", "cpc", "shopping", None, "https://www.bing.com/", 0.1, 0.4, 0.02, "USD"
+        "paid_social",
+        "facebook",
+        "paid_social",
+        "prospecting",
+        "carousel",
+        None,
+        0.38,
+        0.62,
+        0.01,
+        "EUR",
     ),
-    Placement("organic_social", None, None, None, None, "https://www.instagram.com/", 0.5, 0, 0, ""),
-    Placement("organic_social", None, None, None, None, "https://www.pinterest.com/", 0.3, 0, 0, ""),
-    Placement("organic_social", None, None, None, None, "https://www.facebook.com/", 0.2, 0, 0, ""),
     Placement(
-        "paid_social", "facebook", "paid_social", "prospecting", "carousel", None, 0.38, 0.62, 0.01, "EUR"
+        "paid_social",
+        "instagram",
+        "paid_social",
+        "prospecting",
+        "story",
+        None,
+        0.35,
+        0.58,
+        0.01,
+        "EUR",
     ),
     Placement(
-        "paid_social", "instagram", "paid_social", "prospecting", "story", None, 0.35, 0.58, 0.01, "EUR"
+        "paid_social",
+        "facebook",
+        "paid_social",
+        "retargeting",
+        "carousel",
+        None,
+        0.1,
+        0.7,
+        0.02,
+        "EUR",
     ),
     Placement(
-        "paid_social", "facebook", "paid_social", "retargeting", "carousel", None, 0.1, 0.7, 0.02, "EUR"
+        "paid_social", "tiktok", "paid_social", "video", "clip", None, 0.17, 0.45, 0.008, "USD"
     ),
-    Placement("paid_social", "tiktok", "paid_social", "video", "clip", None, 0.17, 0.45, 0.008, "USD"),
     Placement("email", "newsletter", "email", "newsletter", None, None, 0.7, 0, 0, ""),
     Placement("email", "crm", "email", "winback", None, None, 0.2, 0, 0, ""),
     Placement("email", "crm", "email", "cart_recovery", None, None, 0.1, 0, 0, ""),
@@ -171,8 +202,10 @@ COUNTRIES: tuple[Country, ...] = (
         ("Île-de-France", "Paris", "75011"), ("Auvergne-Rhône-Alpes", "Lyon", "69003"),
         ("Nouvelle-Aquitaine", "Bordeaux", "33000"), ("Bretagne", "Rennes", "35000"),
         ("Occitanie", "Toulouse", "31000"), ("Grand Est", "Strasbourg", "67000"))),
-    Country("BE", 0.12, "fr", "EUR", (("Bruxelles", "Bruxelles", "1000"), ("Liège", "Liège", "4000"))),
-    Country("DE", 0.14, "de", "EUR", (("Berlin", "Berlin", "10115"), ("Bayern", "München", "80331"))),
+    Country("BE", 0.12, "fr", "EUR", (
+        ("Bruxelles", "Bruxelles", "1000"), ("Liège", "Liège", "4000"))),
+    Country("DE", 0.14, "de", "EUR", (
+        ("Berlin", "Berlin", "10115"), ("Bayern", "München", "80331"))),
     Country("CH", 0.12, "fr", "CHF", (("Genève", "Genève", "1201"), ("Vaud", "Lausanne", "1003"))),
 )  # fmt: skip
 CHF = next(i for i, c in enumerate(COUNTRIES) if c.currency == "CHF")
@@ -193,7 +226,9 @@ class Streams:
     def get(self, name: str, block: int = 0) -> np.random.Generator:
         """A generator that depends on nothing but the seed, the name and the block number."""
         key = (zlib.crc32(name.encode()), block)
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
+        return np.random.Generator(
+            np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key))
+        )
 
 
 @dataclass(frozen=True)
@@ -228,11 +263,14 @@ class Shop:
         return start, start + length * DAY
 
 
-def draw(rng: np.random.Generator, weights: Floats | tuple[float, ...] | list[float], size: int) -> Ints:
+def draw(
+    rng: np.random.Generator, weights: Floats | tuple[float, ...] | list[float], size: int
+) -> Ints:
     """`size` indices with probabilities proportional to `weights`."""
     cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
     picked = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right")
-    return np.minimum(picked, len(cumulative) - 1)
+    index: Ints = np.minimum(picked, len(cumulative) - 1).astype(np.int64)
+    return index
 
 
 def placements_for(rng: np.random.Generator, channels: Ints) -> Ints:

@@ -17,21 +17,23 @@ TYPES: dict[str, pa.DataType] = {
 
 # "name" is text; "name:type" is any other type.
 _COLUMNS: dict[str, str] = {
-    "customers": "customer_id email created_at:time birth_date:date gender country region city postcode "
-    "language marketing_opt_in:bool signup_source referred_by_customer_id",
-    "products": "product_id name category subcategory brand list_price:money unit_cost:price currency "
-    "is_subscription:bool launched_at:time",
+    "customers": "customer_id email created_at:time birth_date:date gender country region city "
+    "postcode language marketing_opt_in:bool signup_source referred_by_customer_id",
+    "products": "product_id name category subcategory brand list_price:money unit_cost:price "
+    "currency is_subscription:bool launched_at:time",
     "orders": "order_id ordered_at:time customer_id status currency shipping_amount:money "
     "tax_amount:money discount_amount:money promo_code payment_method delivery_promised_at:time "
     "delivered_at:time anonymous_id device country",
     "order_items": "order_id line_number:int product_id quantity:int unit_price:price "
     "discount_amount:money unit_cost:price",
-    "refunds": "refund_id order_id line_number:int quantity:int amount:money reason refunded_at:time",
+    "refunds": "refund_id order_id line_number:int quantity:int amount:money reason "
+    "refunded_at:time",
     "payments": "payment_id order_id amount:money method status paid_at:time",
     "promotions": "promo_code kind value:money starts_at:time ends_at:time campaign",
-    "events": "event_id event_at:time anonymous_id event_name customer_id received_at:time page_url "
-    "page_type product_id quantity:int value:money order_id device browser country referrer "
-    "utm_source utm_medium utm_campaign utm_content page_load_ms:int engaged_ms:int is_bot:bool",
+    "events": "event_id event_at:time anonymous_id event_name customer_id received_at:time "
+    "page_url page_type product_id quantity:int value:money order_id device browser country "
+    "referrer utm_source utm_medium utm_campaign utm_content page_load_ms:int engaged_ms:int "
+    "is_bot:bool",
     "ad_spend": "spend_date:date utm_source utm_medium utm_campaign spend:money currency "
     "impressions:int clicks:int",
     "messages": "message_id customer_id channel kind campaign sent_at:time opened_at:time "

@@ -240,7 +240,12 @@ def messages_table(
     for month, day in enumerate(range(start // DAY + 24, DATA_END // DAY, 30)):
         to = accounts[opted_in & (created < day * DAY)]
         to = to[rng.random(len(to)) < 0.93]
-        add(to, NEWSLETTER, np.full(len(to), day * DAY + 8 * HOUR) + _spread(rng, 0, HOUR, len(to)), month)
+        add(
+            to,
+            NEWSLETTER,
+            np.full(len(to), day * DAY + 8 * HOUR) + _spread(rng, 0, HOUR, len(to)),
+            month,
+        )
     to = accounts[opted_in & (created >= start)]
     add(to, WELCOME, created[to] + HOUR)
     account_orders = np.flatnonzero(orders.is_account & (orders.ordered_at >= start))

@@ -1,7 +1,8 @@
 """What real data has: exact duplicates, and a few broken rows of every kind the contract names.
 
-A broken row is always an extra row, cloned from a good one, so that nothing true is lost with it. Each
-is listed in the truth. Kinds that a type cannot express (an unparseable time) exist in CSV only.
+A broken row is always an extra row, cloned from a good one, so that nothing true is lost with it.
+Each is listed in the truth. Kinds that a type cannot express (an unparseable
+time) exist in CSV only.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ DUPLICATED = {"customers": 3, "orders": 5, "order_items": 6, "payments": 5, "mes
 class Break(NamedTuple):
     """One broken row: the table, the kind, and the values that break it.
 
-    `fresh` gives the clone a key of its own; a row of the same key with other content keeps its key.
+    `fresh` gives the clone a key of its own; a conflicting row keeps the key and changes the rest.
     """
 
     table: str
@@ -108,7 +109,13 @@ class Injected:
     def add(self, table: str, kind: str, key: str | None, detail: str, count: int = 1) -> None:
         """Note `count` rows of a kind; `key` joins the key columns with a bar."""
         self.rows.append(
-            {"table_name": table, "kind": kind, "row_key": key, "detail": detail, "row_count": count}
+            {
+                "table_name": table,
+                "kind": kind,
+                "row_key": key,
+                "detail": detail,
+                "row_count": count,
+            }
         )
 
     def to_table(self) -> pa.Table:
@@ -126,7 +133,7 @@ def _fresh_key(table: str, row: dict[str, Any], serial: int) -> None:
     if table == "order_items":
         row["line_number"] = type(row["line_number"])(90 + serial)  # text in a text table
     elif table == "events":
-        row["event_id"] = f"zz{serial:06d}"
+        row["event_id"] = f"oops{serial:03d}"  # good ids have no o
     elif table not in ("ad_spend", "promotions"):
         key = KEYS[table][0]
         prefix = row[key].rstrip("0123456789")
@@ -194,4 +201,3 @@ def event_candidates(events: pa.Table) -> Ints:
     mask = pc.and_(pc.equal(events["event_name"], "page_view"), pc.is_null(events["customer_id"]))
     mask = pc.and_(mask, pc.equal(events["page_type"], "cart"))
     return np.flatnonzero(mask.to_numpy(zero_copy_only=False))
-

@@ -1,7 +1,8 @@
 """From planned sessions to events, block by block: many days are made at once, none twice.
 
-A session runs through segments (landing, login, browsing, carts, checkout, ...); how many events each
-segment has is drawn per session, and all events of a block are then laid out by `numpy.repeat`.
+A session runs through segments (landing, login, browsing, carts, checkout, ...); how many events
+each segment has is drawn per session, and all events of a block are then
+laid out by `numpy.repeat`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from seeds.simulator import columns as col
 from seeds.simulator.catalogue import CATEGORIES, PRODUCTS, Catalogue
@@ -20,6 +22,7 @@ from seeds.simulator.config import (
     ANOMALY_WINDOW,
     BROWSERS,
     CHANNELS,
+    CHF,
     COUNTRIES,
     DATA_END,
     DAY,
@@ -38,12 +41,12 @@ from seeds.simulator.config import (
     draw,
 )
 from seeds.simulator.contract import build
-from seeds.simulator.orders import CHF, CHF_PER_EUR, Lines, Orders
+from seeds.simulator.orders import CHF_PER_EUR, Lines, Orders
 from seeds.simulator.people import Devices, People
 from seeds.simulator.sessions import (
     BOT,
     BROWSE,
-    EDGE_NEW,
+    CART,
     EDGE_SAME,
     LOGIN_CHECKOUT,
     LOGIN_START,
@@ -84,12 +87,12 @@ URL_PRODUCT = URL_CATEGORY + len(CATEGORIES)
 URL_OF_PAGE = np.array([0, URL_CATEGORY, URL_PRODUCT, URL_BLOG, 3, 4, 5, 1])
 
 # Segments of a session, in their order.
-(S_START, S_LANDING, S_LOGIN, S_BROWSE, S_SIGN_UP, S_CART, S_REMOVE, S_CART_PAGE, S_CHECKOUT, S_AUTH,
- S_SHIPPING, S_PAYMENT, S_PURCHASE, S_AFTER) = range(14)  # fmt: skip
+(S_START, S_LANDING, S_LOGIN, S_BROWSE, S_SIGN_UP, S_CART, S_REMOVE, S_CART_PAGE, S_CHECKOUT,
+ S_AUTH, S_SHIPPING, S_PAYMENT, S_PURCHASE, S_AFTER) = range(14)  # fmt: skip
 SEGMENTS = 14
 NAME_OF_SEGMENT = np.array([
-    SESSION_START, PAGE_VIEW, LOGIN, PAGE_VIEW, SIGNED_UP, PRODUCT_VIEW, REMOVE_FROM_CART, PAGE_VIEW,
-    BEGIN_CHECKOUT, LOGIN, ADD_SHIPPING, ADD_PAYMENT, PURCHASE, PAGE_VIEW,
+    SESSION_START, PAGE_VIEW, LOGIN, PAGE_VIEW, SIGNED_UP, PRODUCT_VIEW, REMOVE_FROM_CART,
+    PAGE_VIEW, BEGIN_CHECKOUT, LOGIN, ADD_SHIPPING, ADD_PAYMENT, PURCHASE, PAGE_VIEW,
 ], dtype=np.int16)  # fmt: skip
 # What a browsing event is: (name, page type, weight).
 BROWSING = (
@@ -180,15 +183,19 @@ class World:
         self.cart_by_channel = np.clip(factor, 0.55, 1.5)
 
 
-def _lay_out(world: World, plan: Plan, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
-    """Counts (sessions, SEGMENTS) of events, the first page's load time (ms), and GA4's tag (0/1)."""
+def _lay_out(
+    world: World, plan: Plan, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Counts (sessions, SEGMENTS) of events, the first page's load time (ms), GA4's tag (0/1)."""
     size = plan.size
     kind, channel = plan.kind, plan.channel
     mobile = world.devices.kind[plan.device] == 0
     load = rng.lognormal(0.26, 0.5, size) * np.where(mobile, 1.25, 1.0) * 1000
     start, end = world.shop.window(ANOMALY_WINDOW, 0.6)
-    slow = (channel == CHANNELS.index(ANOMALY_CHANNEL)) & (plan.anchor >= start) & (plan.anchor < end)
-    load = np.minimum(np.where(slow, load * ANOMALY_LOAD_FACTOR, load), 30_000).astype(np.int64)
+    slow = (
+        (channel == CHANNELS.index(ANOMALY_CHANNEL)) & (plan.anchor >= start) & (plan.anchor < end)
+    )
+    load = np.minimum(np.where(slow, load * ANOMALY_LOAD_FACTOR, load), 30_000)
 
     is_bot, ordered, plain = kind == BOT, kind == ORDER, kind == BROWSE
     chance = 0.085 + 0.000125 * load + world.bounce_by_channel[channel]
@@ -197,7 +204,7 @@ def _lay_out(world: World, plan: Plan, rng: np.random.Generator) -> tuple[Ints, 
     ga4 = (rng.random(size) < 0.08) & ~is_bot
 
     chance = 0.14 * world.cart_by_channel[channel] * np.where(mobile, 0.9, 1.15)
-    carts = (rng.random(size) < chance) & plain & ~bounced | (kind == CART_KIND)
+    carts = (rng.random(size) < chance) & plain & ~bounced | (kind == CART)
     u = rng.random(size)
     lines = 1 + (u < 0.3) + (u < 0.08)
     lines = np.where(ordered, np.minimum(world.orders.line_count[plan.order], 5), lines)
@@ -226,10 +233,7 @@ def _lay_out(world: World, plan: Plan, rng: np.random.Generator) -> tuple[Ints, 
     counts[:, S_PAYMENT] = payment
     counts[:, S_PURCHASE] = ordered & ~world.orders.is_lost[plan.order]
     counts[:, S_AFTER] = ordered & (rng.random(size) < 0.3)
-    return counts, load, ga4.astype(np.int64)
-
-
-CART_KIND = 3  # sessions.CART, whose name is a page type here
+    return counts, load.astype(np.int64), ga4.astype(np.int64)
 
 
 def _times(

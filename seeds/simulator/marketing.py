@@ -96,19 +96,19 @@ def ad_spend_table(
             strict=True,
         ):  # fmt: skip
             target.append(values)
-    day, number, spend, impressions, clicks = (np.concatenate(c) for c in columns)
-    t = np.lexsort((number, day))
+    day, place_number, spend, impressions, clicked = (np.concatenate(c) for c in columns)
+    t = np.lexsort((place_number, day))
     t = t[impressions[t] > 0]
     return build(
         "ad_spend",
         spend_date=col.dates(day[t]),
-        utm_source=col.pick([p.source for p in PLACEMENTS], number[t]),
-        utm_medium=col.pick([p.medium for p in PLACEMENTS], number[t]),
-        utm_campaign=col.pick([p.campaign for p in PLACEMENTS], number[t]),
+        utm_source=col.pick([p.source for p in PLACEMENTS], place_number[t]),
+        utm_medium=col.pick([p.medium for p in PLACEMENTS], place_number[t]),
+        utm_campaign=col.pick([p.campaign for p in PLACEMENTS], place_number[t]),
         spend=col.decimals(spend[t], 2),
-        currency=col.pick([p.currency for p in PLACEMENTS], number[t]),
+        currency=col.pick([p.currency for p in PLACEMENTS], place_number[t]),
         impressions=col.integers(impressions[t]),
-        clicks=col.integers(clicks[t]),
+        clicks=col.integers(clicked[t]),
     )
 
 
@@ -159,7 +159,7 @@ def experiments_table(shop: Shop, visits: Visits, streams: Streams) -> tuple[pa.
         }
         in_b = np.zeros(len(at), dtype=bool)
         for kind, members in (("order", order), ("cart", cart & ~order), ("other", ~cart & ~order)):
-            # A fixed share of each kind, shuffled: the realised lift is the planted one, up to rounding.
+            # A fixed share of each kind, shuffled: the realised lift is then the planted one.
             who = rng.permutation(np.flatnonzero(members))
             in_b[who[: int(round(len(who) * share_of[kind]))]] = True
         rows.append((np.full(len(at), index), in_b, device[at], exposed))

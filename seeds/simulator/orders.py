@@ -308,9 +308,7 @@ class Refunds:
 REASONS = ("too_late", "damaged", "wrong_item", "changed_mind", "quality", "goodwill")
 
 
-def make_refunds(
-    orders: Orders, lines: Lines, catalogue: Catalogue, streams: Streams
-) -> Refunds:
+def make_refunds(orders: Orders, lines: Lines, catalogue: Catalogue, streams: Streams) -> Refunds:
     """Whole orders (1%), lines by the category's return rate, and a few goodwill amounts."""
     rng = streams.get("refunds")
     delivered = orders.status == DELIVERED
@@ -335,7 +333,9 @@ def make_refunds(
     units = np.bincount(lines.order, lines.quantity, orders.size).astype(np.int64)
     order = np.concatenate((lines.order[line_rows], lines.order[good_rows], whole_rows))
     line = np.concatenate((line_rows, good_rows, np.full(len(whole_rows), -1)))
-    quantity = np.concatenate((back[line_rows], np.zeros(len(good_rows), np.int64), units[whole_rows]))
+    quantity = np.concatenate(
+        (back[line_rows], np.zeros(len(good_rows), np.int64), units[whole_rows])
+    )
     amount = np.concatenate(
         (
             paid[line_rows] * back[line_rows] // lines.quantity[line_rows],

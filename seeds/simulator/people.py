@@ -1,7 +1,7 @@
 """Who comes: buyers with their purchase process, account holders, and everybody's devices.
 
-The purchase process is MBG/NBD (Batislam et al., 2007) in demand-weighted time: a customer buys at a
-rate drawn from a Gamma, and after every purchase, the first one included, leaves for good with a
+The purchase process is MBG/NBD (Batislam et al., 2007) in demand-weighted time: a customer buys at
+a rate drawn from a Gamma, and after every purchase, the first one included, leaves for good with a
 probability drawn from a Beta. Spend per order is Gamma-Gamma (Fader & Hardie, 2013).
 
 Persons are numbered: account holders in the order of `created_at`, then guest buyers; visitors and
@@ -48,13 +48,14 @@ SHARED_DEVICE_SHARE = 0.05
 
 FIRST_NAMES = (
     "Alice", "Louis", "Chloé", "Gabriel", "Emma", "Jules", "Léa", "Hugo", "Manon", "Adam", "Inès",
-    "Lucas", "Camille", "Arthur", "Sarah", "Noah", "Zoé", "Paul", "Eva", "Tom", "Anna", "Max", "Mia",
-    "Felix", "Lina", "Jonas", "Clara", "Leon", "Nora", "Theo",
+    "Lucas", "Camille", "Arthur", "Sarah", "Noah", "Zoé", "Paul", "Eva", "Tom", "Anna", "Max",
+    "Mia", "Felix", "Lina", "Jonas", "Clara", "Leon", "Nora", "Theo",
 )  # fmt: skip
 LAST_NAMES = (
-    "Martin", "Bernard", "Dubois", "Petit", "Durand", "Leroy", "Moreau", "Simon", "Laurent", "Michel",
-    "Garcia", "Roux", "Fournier", "Girard", "Bonnet", "Lambert", "Rousseau", "Blanc", "Muller",
-    "Schmidt", "Weber", "Keller", "Favre", "Peeters", "Janssens", "Dupont", "Faure", "Mercier",
+    "Martin", "Bernard", "Dubois", "Petit", "Durand", "Leroy", "Moreau", "Simon", "Laurent",
+    "Michel", "Garcia", "Roux", "Fournier", "Girard", "Bonnet", "Lambert", "Rousseau",
+    "Blanc", "Muller", "Schmidt", "Weber", "Keller", "Favre", "Peeters", "Janssens", "Dupont",
+    "Faure", "Mercier",
 )  # fmt: skip
 ASCII = str.maketrans("éèçëï", "eecei")
 
@@ -118,9 +119,7 @@ def _draw_buyers(rng: np.random.Generator, size: int) -> _Buyers:
     return _Buyers(channel, rate, dropout, np.maximum(nu, SPEND_P / 900))
 
 
-def _purchase(
-    rng: np.random.Generator, season: Season, buyers: _Buyers
-) -> tuple[Purchases, Ints]:
+def _purchase(rng: np.random.Generator, season: Season, buyers: _Buyers) -> tuple[Purchases, Ints]:
     """All orders until the end of the data, and when each buyer left (-1: has not)."""
     size = len(buyers.rate)
     first = np.minimum(season.draw(rng, size), DATA_END - HOUR)
@@ -176,7 +175,9 @@ def make_people(shop: Shop, streams: Streams) -> tuple[People, Purchases]:
     prospects = int(size * PROSPECTS_PER_BUYER)
     created = np.concatenate((created, season.draw(rng, prospects)))
     total = size + prospects
-    channel = np.concatenate((buyers.channel, draw(rng, channel_weights("visitor_share"), prospects)))
+    channel = np.concatenate(
+        (buyers.channel, draw(rng, channel_weights("visitor_share"), prospects))
+    )
 
     def padded(values: np.ndarray, fill: float) -> np.ndarray:
         return np.concatenate((values, np.full(prospects, fill, dtype=values.dtype)))

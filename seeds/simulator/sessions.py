@@ -1,7 +1,7 @@
 """Which sessions there are: whose, on which device, when, and through which channel.
 
-The plan holds one row per session and no events. Two sessions of one device are planned at least six
-hours apart and no session lasts longer than three, so that planned sessions are sessions by the
+The plan holds one row per session and no events. Two sessions of one device are planned at least
+six hours apart and no session lasts longer than three, so that planned sessions are sessions by the
 definition (a gap of 30 minutes or more), except where a gap is planted on purpose.
 """
 
@@ -83,7 +83,7 @@ class Plan:
 
 @dataclass
 class Recovery:
-    """Per order: when a cart was abandoned before it (-1 = none), and whether a message won it back."""
+    """Per order: when a cart was abandoned before it (-1 = none), whether a message won it back."""
 
     cart_at: Ints
     by_message: Bools
@@ -176,12 +176,16 @@ def _order_sessions(
     # Within an order the earliest visit comes first, so that it can carry the acquisition.
     by_time = np.lexsort((when, owner))
     owner, when = owner[by_time], when[by_time]
-    earliest = np.concatenate(([True], owner[1:] != owner[:-1])) if len(owner) else np.zeros(0, bool)
+    earliest = (
+        np.concatenate(([True], owner[1:] != owner[:-1])) if len(owner) else np.zeros(0, bool)
+    )
     placement = np.where(earliest & is_first[owner], acquired[owner], _returning(rng, len(owner)))
     login = (known[owner] < when) & is_account[owner] & (rng.random(len(owner)) < 0.3)
     keep = when > shop.tracking_start
     spread = draw(rng, (0.6, 0.3, 0.1), len(owner))
-    visit_device = np.where(rng.random(len(owner)) < 0.7, device[owner], devices.of(person[owner], spread))
+    visit_device = np.where(
+        rng.random(len(owner)) < 0.7, device[owner], devices.of(person[owner], spread)
+    )
     builder.add(
         person[owner][keep], visit_device[keep], when[keep], BROWSE, placement[keep],
         np.where(login[keep], LOGIN_START, NO_LOGIN),

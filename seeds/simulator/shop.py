@@ -22,6 +22,8 @@ from seeds.simulator.config import (
     CHF,
     DATA_END,
     DAY,
+    EXPERIMENT_WINDOW,
+    NULL_EXPERIMENT_WINDOW,
     Bools,
     Ints,
     Shop,
@@ -154,7 +156,7 @@ def _truth_identities(world: World, tally: _Tally) -> pa.Table:
 
 
 def _abandonment(tally: _Tally) -> tuple[int, int, int]:
-    """Mature carts, abandoned and recovered ones, by person, from sessions with a cart or an order."""
+    """Mature, abandoned and recovered carts by person, from sessions with a cart or an order."""
     person, started, ended, _, ordered = tally.gather("carts")
     order = np.lexsort((started, person))
     person, started, ended, ordered = (a[order] for a in (person, started, ended, ordered))
@@ -175,7 +177,9 @@ def _abandonment(tally: _Tally) -> tuple[int, int, int]:
     return int(mature.sum()), int(left.sum()), int(recovered.sum())
 
 
-def simulate(shop: Shop, on_events: EventSink, on_sessions: SessionSink, typed_damage: bool) -> Result:
+def simulate(
+    shop: Shop, on_events: EventSink, on_sessions: SessionSink, typed_damage: bool
+) -> Result:
     """Make the shop. Events go to `on_events` by arrival day (days since 1970) in order, their
     broken rows included when `typed_damage`; sessions of the truth go to `on_sessions`."""
     streams = Streams(shop.seed)
@@ -187,8 +191,8 @@ def simulate(shop: Shop, on_events: EventSink, on_sessions: SessionSink, typed_d
     injected = damage.Injected()
 
     windows = [
-        shop.window(marketing.EXPERIMENT_WINDOW, 0.4),
-        shop.window(marketing.NULL_EXPERIMENT_WINDOW, 0.1),
+        shop.window(EXPERIMENT_WINDOW, 0.4),
+        shop.window(NULL_EXPERIMENT_WINDOW, 0.1),
     ]
     bounds = (min(w[0] for w in windows), max(w[1] for w in windows))
     tally = _Tally()

@@ -1,3 +1,5 @@
+{{ config(materialized="view") }}
+
 -- Grain: one row per session, with the visitor it belongs to and the channel that brought it.
 -- A session belongs to the customer that its last event carries: who logs in on the way has been there.
 with
@@ -31,11 +33,7 @@ sessions_with_customer as (
 sessions_identified as (
     select
         sessions_with_customer.*,
-        traffic_sources.channel,
-        row_number() over (
-            partition by sessions_with_customer.visitor_id
-            order by sessions_with_customer.started_at, sessions_with_customer.session_id
-        ) as visitor_session_number
+        traffic_sources.channel
     from sessions_with_customer
     left join traffic_sources
         on coalesce(sessions_with_customer.first_event.utm_source, '') = traffic_sources.utm_source

@@ -35,6 +35,8 @@ session_orders as (
 sessions_judged as (
     select
         *,
+        row_number() over (partition by visitor_id order by started_at, session_id)
+            as visitor_session_number,
         page_view_count <= 1
         and interaction_count = 0
         and engaged_ms < {{ var('engaged_seconds') * 1000 }} as is_bounced
