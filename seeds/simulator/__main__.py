@@ -60,18 +60,21 @@ def demo(seed: int, out: Path, truth: Path | None) -> None:
     streams = Streams(seed)
     days: list[pa.Table] = []
     sessions = _TruthSessions(truth)
-    result = simulate(
-        shop, lambda _day, table: days.append(table), sessions.add, typed_damage=False
-    )
+    tables: dict[str, pa.Table] = {}
+
+    def keep_events(_day: int, table: pa.Table) -> None:
+        days.append(table)
+
+    result = simulate(shop, keep_events, tables.__setitem__, sessions.add, break_events=False)
     sessions.close()
     events = pa.concat_tables(days).combine_chunks()
-    result.tables["events"] = damage.damage_table(
+    tables["events"] = damage.damage_table(
         "events", events, damage.TYPED, streams, result.injected,
         candidates=damage.event_candidates(events),
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
-        text = as_text(result.tables[name])
+        text = as_text(tables[name])
         candidates = damage.event_candidates(text) if name == "events" else None
         text = damage.damage_table(
             name, text, damage.UNTYPED, streams, result.injected, first_serial=50,
@@ -95,11 +98,13 @@ def parquet(seed: int, events: int, days: int, out: Path, truth: Path | None) ->
     out.mkdir(parents=True, exist_ok=True)
     writer = PartitionWriter(out / "events")
     sessions = _TruthSessions(truth)
-    result = simulate(shop, writer.add, sessions.add, typed_damage=True)
+
+    def write_table(name: str, table: pa.Table) -> None:
+        write_parquet(table, out / f"{name}.parquet")
+
+    result = simulate(shop, writer.add, write_table, sessions.add, break_events=True)
     writer.close()
     sessions.close()
-    for name, table in result.tables.items():
-        write_parquet(table, out / f"{name}.parquet")
     _write_truth(truth, result)
     print(f"simulator: {result.events_written:,} events written", file=sys.stderr)
 

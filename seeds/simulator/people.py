@@ -29,6 +29,7 @@ from seeds.simulator.config import (
     OFFLINE_ORDER_SHARE,
     QUALITY,
     Bools,
+    Codes,
     Floats,
     Ints,
     Shop,
@@ -297,14 +298,14 @@ def truth_customers(people: People, purchases: Purchases) -> pa.Table:
 class Devices:
     """One row per device; a person's own ones are `start[person] + 0 .. count[person]-1`."""
 
-    start: Ints
-    count: Ints
-    same_as: Ints  # a shared device is another person's: its number, else itself
-    kind: Ints
-    browser: Ints
-    country: Ints
+    start: Codes
+    count: Codes
+    same_as: Codes  # a shared device is another person's: its number, else itself
+    kind: Codes
+    browser: Codes
+    country: Codes
 
-    def of(self, persons: Ints, which: Ints) -> Ints:
+    def of(self, persons: Ints, which: Ints) -> Codes:
         """The device that a person uses as their `which`-th."""
         return self.same_as[self.start[persons] + np.minimum(which, self.count[persons] - 1)]
 
@@ -335,4 +336,11 @@ def make_devices(people: People, visitors: int, bots: int, streams: Streams) -> 
     pairs = pairs[rng.random(len(pairs)) < SHARED_DEVICE_SHARE * 2]
     pairs = pairs[people.country[pairs] == people.country[pairs + 1]]
     same_as[start[pairs + 1]] = start[pairs]
-    return Devices(start, count, same_as, kind, np.minimum(browser, 4), country)
+    return Devices(
+        start=start.astype(np.int32),
+        count=count.astype(np.int8),
+        same_as=same_as.astype(np.int32),
+        kind=kind.astype(np.int8),
+        browser=np.minimum(browser, 4).astype(np.int8),
+        country=country.astype(np.int8),
+    )

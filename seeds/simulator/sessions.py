@@ -26,6 +26,7 @@ from seeds.simulator.config import (
     MINUTE,
     RECOVERY_PLACEMENT,
     Bools,
+    Codes,
     Ints,
     Shop,
     Streams,
@@ -96,7 +97,7 @@ class _Builder:
         self.parts: list[tuple[Ints, ...]] = []
 
     def add(
-        self, person: Ints, device: Ints, anchor: Ints, kind: int, placement: Ints,
+        self, person: Ints, device: Codes, anchor: Ints, kind: int, placement: Ints,
         login: Ints | int = NO_LOGIN, order: Ints | int = -1,
     ) -> None:  # fmt: skip
         size = len(person)

@@ -39,21 +39,21 @@ from seeds.simulator.orders import (
     promotions_table,
     refunds_table,
 )
-from seeds.simulator.people import customers_table, make_people, truth_customers
+from seeds.simulator.people import People, customers_table, make_people, truth_customers
 from seeds.simulator.sessions import make_plan
 
 CART_WINDOW = DAY
 PROGRESS_EVERY = 5.0  # seconds
 
 EventSink = Callable[[int, pa.Table], None]
+TableSink = Callable[[str, pa.Table], None]
 SessionSink = Callable[[pa.Table], None]
 
 
 @dataclass
 class Result:
-    """The small tables, the truth tables, and what was damaged in the events."""
+    """The truth, what was damaged, and how many events were handed on."""
 
-    tables: dict[str, pa.Table]
     truth: dict[str, pa.Table]
     injected: damage.Injected
     events_written: int
@@ -128,7 +128,7 @@ def _truth_sessions(world: World, sessions: Sessions) -> pa.Table:
     return pa.table(columns)
 
 
-def _truth_identities(world: World, tally: _Tally) -> pa.Table:
+def _truth_identities(people: People, tally: _Tally) -> pa.Table:
     """Who an anonymous_id is, and when, by the identity definition; one row per stretch.
 
     valid_from_at is NULL for the first customer (events before the login are theirs as well),
@@ -146,7 +146,7 @@ def _truth_identities(world: World, tally: _Tally) -> pa.Table:
     return pa.table(
         {
             "anonymous_id": col.scrambled("", device, 6),
-            "customer_id": world.people.ids(customer),
+            "customer_id": people.ids(customer),
             "person_id": col.numbered("P", customer, 9),
             "identified_at": col.times(at),
             "valid_from_at": col.times(at, ~first),
@@ -178,10 +178,18 @@ def _abandonment(tally: _Tally) -> tuple[int, int, int]:
 
 
 def simulate(
-    shop: Shop, on_events: EventSink, on_sessions: SessionSink, typed_damage: bool
+    shop: Shop,
+    on_events: EventSink,
+    on_table: TableSink,
+    on_sessions: SessionSink,
+    break_events: bool,
 ) -> Result:
-    """Make the shop. Events go to `on_events` by arrival day (days since 1970) in order, their
-    broken rows included when `typed_damage`; sessions of the truth go to `on_sessions`."""
+    """Make the shop and hand it on piece by piece, so that little of it is in memory at once.
+
+    Events go to `on_events` by arrival day (days since 1970) in order, with their broken rows when
+    `break_events`; then the 17 other tables go to `on_table`, and the truth's sessions, block by
+    block, to `on_sessions`.
+    """
     streams = Streams(shop.seed)
     people, purchases = make_people(shop, streams)
     catalogue = make_catalogue(streams, shop.orders_start)
@@ -189,6 +197,8 @@ def simulate(
     plan, devices, recovery = make_plan(shop, people, orders, streams)
     world = World(shop, people, devices, catalogue, orders, lines, plan, streams)
     injected = damage.Injected()
+    fx_rates, rates, business = marketing.fx_rates_table(shop, streams)
+    ad_spend = marketing.ad_spend_table(shop, plan, rates, business, streams)
 
     windows = [
         shop.window(EXPERIMENT_WINDOW, 0.4),
@@ -205,7 +215,7 @@ def simulate(
             table = to_arrow(world, events)
             if len(again.at):
                 table = pa.concat_tables([table, to_arrow(world, again)]).combine_chunks()
-            if typed_damage and day == damaged_day:
+            if break_events and day == damaged_day:
                 table = damage.damage_table(
                     "events", table, damage.TYPED, streams, injected,
                     candidates=damage.event_candidates(table.slice(0, len(events.at))),
@@ -219,39 +229,47 @@ def simulate(
             told = time.monotonic()
             print(f"simulator: {done:,} of about {shop.events:,} events", file=sys.stderr)
     injected.add("events", "exact_duplicate", None, "all columns equal", duplicates)
+    # The largest arrays of all have done their work.
+    world.plan = plan = plan.take(slice(0, 0))
+    del devices, world.devices
 
     refunds = make_refunds(orders, lines, catalogue, streams)
-    fx_rates, rates, business = marketing.fx_rates_table(shop, streams)
     experiments, truth_experiment = marketing.experiments_table(
         shop, marketing.Visits(*tally.gather("visits")), streams
     )
     _, _, ended, customer, ordered = tally.gather("carts")
     abandoned = (customer >= 0) & ~ordered
-    tables = {
-        "customers": customers_table(people, streams),
-        "products": products_table(catalogue, streams),
-        "orders": orders_table(orders, people, streams),
-        "order_items": order_items_table(orders, lines, catalogue),
-        "refunds": refunds_table(refunds, orders, lines),
-        "payments": payments_table(orders, refunds, streams),
-        "promotions": promotions_table(shop.orders_start),
-        "ad_spend": marketing.ad_spend_table(shop, plan, rates, business, streams),
-        "messages": crm.messages_table(
-            shop, people, orders, recovery, (customer[abandoned], ended[abandoned]), streams
-        ),
-        "experiments": experiments,
-        "nps_responses": crm.nps_table(orders, people, streams),
-        "reviews": crm.reviews_table(orders, lines, refunds, people, catalogue, streams),
-        "support_tickets": crm.support_table(orders, people, streams),
-        "referrals": crm.referrals_table(people, streams),
-        "loyalty_entries": crm.loyalty_table(orders, people, streams),
-        "subscriptions": crm.subscriptions_table(people, catalogue, streams, CHF),
-        "fx_rates": fx_rates,
+
+    def messages() -> pa.Table:
+        lost = (customer[abandoned], ended[abandoned])
+        return crm.messages_table(shop, people, orders, recovery, lost, streams)
+
+    def reviews() -> pa.Table:
+        return crm.reviews_table(orders, lines, refunds, people, catalogue, streams)
+
+    tables: dict[str, Callable[[], pa.Table]] = {
+        "customers": lambda: customers_table(people, streams),
+        "products": lambda: products_table(catalogue, streams),
+        "orders": lambda: orders_table(orders, people, streams),
+        "order_items": lambda: order_items_table(orders, lines, catalogue),
+        "refunds": lambda: refunds_table(refunds, orders, lines),
+        "payments": lambda: payments_table(orders, refunds, streams),
+        "promotions": lambda: promotions_table(shop.orders_start),
+        "ad_spend": lambda: ad_spend,
+        "messages": messages,
+        "experiments": lambda: experiments,
+        "nps_responses": lambda: crm.nps_table(orders, people, streams),
+        "reviews": reviews,
+        "support_tickets": lambda: crm.support_table(orders, people, streams),
+        "referrals": lambda: crm.referrals_table(people, streams),
+        "loyalty_entries": lambda: crm.loyalty_table(orders, people, streams),
+        "subscriptions": lambda: crm.subscriptions_table(people, catalogue, streams, CHF),
+        "fx_rates": lambda: fx_rates,
     }
-    for name, table in tables.items():
-        tables[name] = damage.damage_table(
-            name, table, damage.TYPED, streams, injected, damage.DUPLICATED.get(name, 0)
-        )
+    for name, make in tables.items():
+        duplicated = damage.DUPLICATED.get(name, 0)
+        table = damage.damage_table(name, make(), damage.TYPED, streams, injected, duplicated)
+        on_table(name, table)
 
     start, end = shop.window(ANOMALY_WINDOW, 0.6)
     human = tally.counts["human_sessions"]
@@ -268,7 +286,7 @@ def simulate(
     }
     truth = {
         "truth_customers": truth_customers(people, purchases),
-        "truth_identities": _truth_identities(world, tally),
+        "truth_identities": _truth_identities(people, tally),
         "truth_experiment": truth_experiment,
         "truth_affinities": truth_affinities(catalogue),
         "truth_anomaly": pa.table(
@@ -284,4 +302,4 @@ def simulate(
             {"name": list(summary), "value": [float(v) for v in summary.values()]}
         ),
     }
-    return Result(tables, truth, injected, written)
+    return Result(truth, injected, written)

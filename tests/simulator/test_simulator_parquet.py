@@ -79,9 +79,9 @@ def test_broken_rows_that_types_can_hold_are_there(small: Made) -> None:
 
 def test_truth_counts_every_event_once(small: Made) -> None:
     counted = small.query("select sum(event_count)::bigint from truth_sessions")[0][0]
-    ids = small.query("select count(distinct event_id) from events where event_id not like 'oops%'")[
-        0
-    ][0]
+    ids = small.query(
+        "select count(distinct event_id) from events where event_id not like 'oops%'"
+    )[0][0]
     assert counted == ids
 
 

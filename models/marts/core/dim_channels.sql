@@ -2,7 +2,13 @@
 with
 
 channels as (
-    select channel, channel_name, channel_name_fr, is_paid, sort_order from {{ ref('ref_channels') }}
+    select
+        channel,
+        channel_name,
+        channel_name_fr,
+        is_paid,
+        cast(sort_order as bigint) as sort_order
+    from {{ ref('ref_channels') }}
 )
 
 select * from channels
