@@ -12,7 +12,7 @@
         ~ " (table_name text, file_name text, line_number bigint, fault text, line text)") %}
     {% do run_query("create or replace table raw.raw_files (table_name text, file_format text,"
         ~ " folder text, files text, file_count bigint, missing_columns text, unknown_columns text,"
-        ~ " details text)") %}
+        ~ " details text, contract text)") %}
     {% for found in report.tables %}
         {% do run_query("insert into raw.raw_files values (" ~ [
             sql_text(found.table_name),
@@ -23,6 +23,7 @@
             sql_text(found.missing_columns | join(', ')),
             sql_text(found.unknown_columns | join(', ')),
             sql_text(tojson(found)),
+            sql_text(tojson(contract_of(found.table_name))),
         ] | join(', ') ~ ")") %}
     {% endfor %}
 {% endmacro %}

@@ -52,6 +52,6 @@
     of UTC. `load_date` is today unless set.
 #}
 {% macro first_future_day() -%}
-    {%- set load_date = modules.datetime.date.fromisoformat(var('load_date', '') or run_started_at.strftime('%Y-%m-%d')) -%}
+    {%- set load_date = modules.datetime.date.fromisoformat(var('load_date', '') | string or run_started_at.strftime('%Y-%m-%d')) -%}
     {{ return("date '" ~ (load_date + modules.datetime.timedelta(days=2)) ~ "'") }}
 {%- endmacro %}

@@ -167,13 +167,14 @@ def broken_rows(
 
 
 def _insert(rng: np.random.Generator, good: pa.Table, extra: pa.Table) -> pa.Table:
-    """`extra` rows at random places among the good ones."""
-    place = np.concatenate((
-        np.arange(good.num_rows, dtype=np.float64),
-        rng.integers(0, max(good.num_rows, 1), extra.num_rows) + 0.5,
-    ))  # fmt: skip
-    order = np.argsort(place, kind="stable")
-    return pa.concat_tables([good, extra]).take(pa.array(order)).combine_chunks()
+    """`extra` rows at random places among the good ones, which are sliced, not copied."""
+    after = rng.integers(0, max(good.num_rows, 1), extra.num_rows)
+    pieces, done = [], 0
+    for row in np.argsort(after, kind="stable").tolist():
+        upto = min(int(after[row]) + 1, good.num_rows)
+        pieces += [good.slice(done, upto - done), extra.slice(row, 1)]
+        done = upto
+    return pa.concat_tables([*pieces, good.slice(done)])
 
 
 def damage_table(

@@ -1,5 +1,3 @@
-{{ config(materialized="view") }}
-
 -- Grain: one row per session, with the visitor it belongs to and the channel that brought it.
 -- A session belongs to the customer that its last event carries: who logs in on the way has been there.
 with

@@ -71,8 +71,8 @@ events_known as (
         events_kept.country,
         nullif({{ url_host('events_kept.referrer') }}, {{ url_host('events_kept.page_url') }})
             as referrer_host,
-        lower(events_kept.utm_source) as utm_source,
-        lower(events_kept.utm_medium) as utm_medium,
+        lower(trim(events_kept.utm_source)) as utm_source,
+        lower(trim(events_kept.utm_medium)) as utm_medium,
         events_kept.utm_campaign,
         events_kept.utm_content,
         coalesce(events_kept.is_bot, false) as is_bot,
