@@ -40,11 +40,11 @@ DEMO_EVENTS = 82_500
 DEMO_TRACKING_START = ms(2025, 12, 15)
 
 # Sizing. Events per human session is measured, so that --events is met within a few per cent.
-EVENTS_PER_SESSION = 4.37
+EVENTS_PER_SESSION = 4.29
 BOT_EVENT_SHARE = 0.02
 EVENTS_PER_BOT_SESSION = 28
-CONVERSION_RATE = 0.040  # tracked web orders / human sessions
-OFFLINE_ORDER_SHARE = 0.18  # telephone and pop-up store: no device, no tracking
+CONVERSION_RATE = 0.037  # tracked web orders / human sessions
+OFFLINE_ORDER_SHARE = 0.22  # telephone and pop-up store: no device, no tracking
 LOST_TRACKING_SHARE = 0.03  # web orders whose purchase event never arrived
 LATE_EVENT_SHARE = 0.015
 MAX_ARRIVAL_DELAY = 3 * DAY

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Made
+from simulated import ROOT, Made
 
 from seeds.simulator.__main__ import parquet
 from seeds.simulator.contract import TABLES
@@ -47,7 +47,8 @@ def test_every_table_has_the_contract_columns_and_types(small: Made) -> None:
 def test_partitions_are_arrival_dates_and_nothing_arrives_after_three_days(small: Made) -> None:
     count, misplaced, longest, late, shortest = small.query(
         "select count(*), count(*) filter (received_at::date <> event_date),"
-        " max(received_at - event_at), count(*) filter (received_at - event_at > interval 5 minutes),"
+        " max(received_at - event_at),"
+        " count(*) filter (received_at - event_at > interval 5 minutes),"
         " min(received_at - event_at) filter (event_at < timestamp '2099-01-01') from events"
     )[0]
     assert misplaced == 0
@@ -58,7 +59,7 @@ def test_partitions_are_arrival_dates_and_nothing_arrives_after_three_days(small
 
 
 def test_rates_hold_at_another_size(small: Made) -> None:
-    told = dict(small.query("select name, value from truth_summary"))
+    told: dict[str, float] = dict(small.query("select name, value from truth_summary"))
     assert 0.02 <= told["conversion_rate"] <= 0.04
     assert 0.20 <= told["bounce_rate"] <= 0.40
     assert 0.62 <= told["cart_abandonment_rate"] <= 0.78
@@ -72,7 +73,8 @@ def test_broken_rows_that_types_can_hold_are_there(small: Made) -> None:
         "select count(*), (select count(*) from (select distinct * from events)) from events"
     )[0]
     duplicates = small.query(
-        "select row_count from truth_injected where table_name = 'events' and kind = 'exact_duplicate'"
+        "select row_count from truth_injected"
+        " where table_name = 'events' and kind = 'exact_duplicate'"
     )
     assert read - distinct == duplicates[0][0]
 

@@ -1,0 +1,52 @@
+# Everything runs from the virtual environment .venv, which the first target that needs it sets up.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint demo-data lock clean
+
+help: ## Say what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: .venv/.ready ## Build, test and publish the warehouse (the demo shop, or CARTWRIGHT_RAW_PATH)
+	@$(BIN)/dbt build
+	@$(BIN)/python -m orchestration.publish
+
+test: .venv/.ready-dev lint ## Run the linters and the project's own tests
+	@$(BIN)/python -m pytest
+
+lint: .venv/.ready-dev ## Check the style of SQL and Python
+	@echo "ruff, mypy, sqlfluff ..."
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests/singular tests/generic
+
+demo-data: .venv/.ready ## Write the demo shop's raw tables again (seeds/raw)
+	@$(BIN)/python -m seeds.simulator demo
+
+lock: .venv/.ready ## Lock the versions of pyproject.toml into requirements*.txt
+	@$(BIN)/pip install --quiet uv==0.13.9
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra dev pyproject.toml --output-file requirements-dev.txt
+	@sed -e 's/ \\$$//' -e '/--hash/d' requirements-dev.txt > .venv/constraints.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--constraint .venv/constraints.txt pyproject.toml --output-file requirements.txt
+
+clean: ## Remove what was built; the environment stays
+	rm -rf warehouse published target logs
+
+.venv/.python:
+	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 is needed; install it, or set PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is needed: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+.venv/.ready: .venv/.python requirements.txt
+	@echo "Setting up .venv (once; about a minute) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready requirements-dev.txt
+	@echo "Adding the test tools to .venv (once; about half a minute) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
