@@ -14,8 +14,8 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -45,22 +45,24 @@ select
     cast({invoiced_at} as timestamp) as invoiced_at,
     cast({price} as decimal(18, 4)) as price,
     cast({price} as double) as price_as_read,
-    cast(cast(cast(nullif(cast({customer} as text), '') as double) as bigint) as text) as customer_id,
+    cast(cast(cast(nullif(cast({customer} as text), '') as double) as bigint) as text)
+        as customer_id,
     nullif(nullif(trim({country}), ''), 'Unspecified') as country
 from {reader}
 """
 
 # What would make the tables wrong in silence: a condition on rows, and the sentence for the user.
 ROW_FAULTS = {
-    "invoice is null or product_id is null or quantity is null or invoiced_at is null or price is null":
+    "invoice is null or product_id is null or quantity is null or invoiced_at is null"
+    " or price is null":
         "have no invoice, stock code, quantity, date or price",
     "abs(price_as_read - price) > 0.0000001":
         "have a price of more than four decimals",
 }  # fmt: skip
 
-# A line is a row as often as the sheet that has it most often: the sheets overlap, so a row in both
-# is one line, while equal rows within a sheet are lines of their own. A line's number comes from what
-# it says, never from where it stands; equal lines may swap.
+# There are as many equal lines as the sheet that has them most often has equal rows: a row in both
+# sheets is one line, while equal rows within a sheet are lines of their own. A line's number comes
+# from what it says, never from where it stands; equal lines may swap.
 LINES = """
 create table lines as
 with
@@ -250,8 +252,8 @@ TABLE_FAULTS = {
         " where kind not in ('sale', 'cancellation') and quantity >= 0 and price >= 0"
         " and invoice in (select order_id from orders)",
     "the refunds of a cancelled line do not add up to it":
-        "select abs((select sum(round(-quantity * price, 2)) from lines where kind = 'cancellation')"
-        " - (select sum(amount) from refunds)) * 100",
+        "select coalesce(100 * abs((select sum(amount) from refunds) - ("
+        "select sum(round(-quantity * price, 2)) from lines where kind = 'cancellation')), 0)",
 }  # fmt: skip
 
 
@@ -267,7 +269,7 @@ class Movement:
     line_number: int
     customer_id: str
     product_id: str
-    price: Any
+    price: Decimal
     quantity: int
     is_sale: bool
 
@@ -292,10 +294,10 @@ class _Sale:
 def match_cancellations(movements: Iterable[Movement]) -> list[Match]:
     """Find the sale that each cancellation takes back; `movements` come in the order of time.
 
-    A sale fits when customer, product and price are the cancellation's and units of it are left. The
-    latest one with enough units is taken, else several, the latest first. What remains is unmatched.
+    A sale fits when customer, product and price are the cancellation's and units of it are left.
+    The latest one with enough units is taken, else several, the latest first, as far as they go.
     """
-    sales: dict[tuple[str, str, Any], list[_Sale]] = defaultdict(list)
+    sales: dict[tuple[str, str, Decimal], list[_Sale]] = defaultdict(list)
     matches = []
     for line in movements:
         earlier = sales[line.customer_id, line.product_id, line.price]
@@ -328,7 +330,7 @@ def import_sheets(source: Path, out: Path) -> None:
     `out` is changed only when all five tables are complete.
     """
     others = [path.name for path in out.glob("*") if path.stem.split(".")[0] not in TABLES]
-    if out.exists() and not out.is_dir() or others:
+    if (out.exists() and not out.is_dir()) or others:
         raise ImportFailed(
             f"{out}: expected a new folder, or one of an earlier import; found "
             f"{others[0] if others else 'a file'}. Give another folder."
@@ -342,7 +344,7 @@ def import_sheets(source: Path, out: Path) -> None:
         for table, query in TABLES.items():
             connection.execute(f"create table {table} as {query}")
         for sentence, query in TABLE_FAULTS.items():
-            if _value(connection, query):
+            if _count(connection, query):
                 raise ImportFailed(f"{source}: {sentence}; these are not the sheets of UCI 502.")
         _write(connection, out)
 
@@ -363,10 +365,10 @@ def _read_sheets(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
     except duckdb.Error as error:
         raise ImportFailed(f"{source}: a value cannot be read ({_first_line(error)}).") from None
     for condition, words in ROW_FAULTS.items():
-        if count := _value(connection, f"select count(*) from sheet_rows where {condition}"):
+        if count := _count(connection, f"select count(*) from sheet_rows where {condition}"):
             raise ImportFailed(f"{source}: {count:,} rows {words}; every row needs one of each.")
     for number, name in enumerate(SHEETS, start=1):
-        rows = _value(connection, f"select count(*) from sheet_rows where sheet = {number}")
+        rows = _count(connection, f"select count(*) from sheet_rows where sheet = {number}")
         print(f"read {name}: {rows:,} rows")
 
 
@@ -376,7 +378,9 @@ def _sheet_query(connection: duckdb.DuckDBPyConnection, file: Path, number: int)
     if file.suffix == ".parquet":
         reader = f"read_parquet({quoted})"
     try:
-        found = [row[0] for row in connection.execute(f"describe select * from {reader}").fetchall()]
+        found = [
+            row[0] for row in connection.execute(f"describe select * from {reader}").fetchall()
+        ]
     except duckdb.Error as error:
         raise ImportFailed(f"{file}: cannot be read ({_first_line(error)}).") from None
     names = {}
@@ -402,11 +406,12 @@ def _match(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _report_lines(connection: duckdb.DuckDBPyConnection) -> None:
-    rows = _value(connection, "select count(*) from sheet_rows")
-    lines = _value(connection, "select count(*) from lines")
+    rows = _count(connection, "select count(*) from sheet_rows")
+    lines = _count(connection, "select count(*) from lines")
     print(f"in both sheets, counted once: {rows - lines:,} rows\ninvoice lines: {lines:,}, of them")
     for kind, count, amount in connection.execute(
-        "select kind, count(*), sum(round(quantity * price, 2)) from lines group by kind order by 2 desc"
+        "select kind, count(*), sum(round(quantity * price, 2)) from lines"
+        " group by kind order by count(*) desc, kind"
     ).fetchall():
         print(f"  {kind:<30} {count:>9,} {amount:>16,.2f} GBP")
 
@@ -418,13 +423,13 @@ def _write(connection: duckdb.DuckDBPyConnection, out: Path) -> None:
         connection.execute(f"copy {table} to '{part}' (format parquet, compression zstd)")
     for table in TABLES:
         (out / f"{table}.parquet.part").replace(out / f"{table}.parquet")
-        rows = _value(connection, f"select count(*) from {table}")
+        rows = _count(connection, f"select count(*) from {table}")
         print(f"wrote {table}.parquet: {rows:,} rows")
 
 
-def _value(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     row = connection.execute(query).fetchone()
-    return row[0] if row else None
+    return int(row[0]) if row else 0
 
 
 def _first_line(error: Exception) -> str:
@@ -436,11 +441,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="import.py",
         description="Turn the two sheets of Online Retail II (UCI 502) into raw tables.",
-        epilog="Then: dbt build --vars '{raw_path: OUT_DIR, reporting_currency: GBP, "
-        "reporting_timezone: Europe/London, as_of_date: 2011-12-09}'",
+        epilog="README.md beside this file has every decision and the command that builds.",
     )
     parser.add_argument(
-        "source", metavar="SOURCE_DIR", type=Path, help=f"holds {' and '.join(SHEETS)} (.parquet or .csv)"
+        "source",
+        metavar="SOURCE_DIR",
+        type=Path,
+        help=f"holds {' and '.join(SHEETS)} (.parquet or .csv)",
     )
     parser.add_argument("out", metavar="OUT_DIR", type=Path, help="gets the raw tables as Parquet")
     options = parser.parse_args(arguments)

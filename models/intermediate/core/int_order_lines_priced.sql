@@ -1,10 +1,12 @@
 -- Grain: one row per order line, priced whatever the order's status.
--- Amounts of the order's currency are converted one by one, at the rate of the order's day, so that any
--- sum of lines is exact in both currencies. What allocation leaves over goes to the largest line.
+-- Amounts of the order's currency are converted one by one, at the rate of the order's day, so that
+-- any sum of lines is exact in both currencies. What allocation leaves over goes to the largest
+-- line.
 with
 
 orders as (
-    select order_id, status, currency, discount_amount, ordered_at from {{ ref('stg_shop__orders') }}
+    select order_id, status, currency, discount_amount, ordered_at
+    from {{ ref('stg_shop__orders') }}
 ),
 
 order_items as (
@@ -30,7 +32,8 @@ orders_rated as (
         {{ reporting_date('orders.ordered_at') }} as order_date,
         rates.rate
     from orders
-    inner join rates on {{ rate_holds('rates', 'orders.currency', reporting_date('orders.ordered_at')) }}
+    inner join rates
+        on {{ rate_holds('rates', 'orders.currency', reporting_date('orders.ordered_at')) }}
 ),
 
 lines as (

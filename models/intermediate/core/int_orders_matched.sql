@@ -1,6 +1,6 @@
 -- Grain: one row per order that a session can be told for.
--- The session is that of the order's first purchase event; where tracking lost it, the session of the
--- order's anonymous_id in which, or within the session gap of whose end, the order was placed.
+-- The session is that of the order's first purchase event; where tracking lost it, the session of
+-- the order's anonymous_id in which, or within the session gap of whose end, the order was placed.
 with
 
 orders as (

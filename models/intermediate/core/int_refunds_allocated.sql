@@ -1,4 +1,4 @@
--- Grain: one row per refund and order line that it refunds; a refund of the whole order has all lines.
+-- Grain: one row per refund and order line that it refunds; a whole order's refund has all lines.
 -- A whole order's refund is shared by net amount, what is left over going to the largest line, and
 -- brings back all units, or the `quantity` first ones in line order. No line brings back more units
 -- than it sold.

@@ -1,7 +1,7 @@
--- Grain: one row per session: events of one anonymous_id with no gap of session_gap_minutes or more.
--- Two events of one device in one bucket as long as the gap are always less than the gap apart, so a
--- bucket is never cut: events are aggregated by bucket (no sort), and only buckets are windowed. Most
--- sessions are one bucket and pass through. Bots are left out.
+-- Grain: one row per session: events of one anonymous_id without a gap of session_gap_minutes.
+-- Two events of one device in one bucket as long as the gap are always less than the gap apart, so
+-- a bucket is never cut: events are aggregated by bucket (no sort), and only buckets are windowed.
+-- Most sessions are one bucket and pass through. Bots are left out.
 with
 
 events as (
@@ -58,7 +58,8 @@ buckets as (
         cast(coalesce(sum(page_load_ms), 0) as bigint) as page_load_ms,
         cast(coalesce(sum(engaged_ms), 0) as bigint) as engaged_ms,
         max(page_load_ms) as slowest_page_load_ms,
-        min(event_at) filter (where journey_stage = 'interest' or page_type = 'blog') as interest_event_at,
+        min(event_at) filter (where journey_stage = 'interest' or page_type = 'blog')
+            as interest_event_at,
         min(event_at) filter (where journey_stage = 'consideration' or page_type = 'product')
             as consideration_at,
         min(event_at) filter (where journey_stage = 'intent') as intent_at,

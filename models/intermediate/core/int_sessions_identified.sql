@@ -1,5 +1,5 @@
 -- Grain: one row per session, with the visitor it belongs to and the channel that brought it.
--- A session belongs to the customer that its last event carries: who logs in on the way has been there.
+-- A session belongs to the customer known at its last event: who logs in on the way has been there.
 with
 
 sessions as (

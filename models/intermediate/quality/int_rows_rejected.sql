@@ -1,5 +1,5 @@
 -- Grain: one row per rejected raw row or malformed line, whole, of every raw table.
--- The whole rows may name persons, so they stay here; fct_rejected_rows publishes them without that.
+-- The whole rows may name persons, so they stay here; fct_rejected_rows publishes them without.
 with
 
 malformed_lines as (

@@ -1,4 +1,4 @@
--- Grain: one row per calendar day, from the first order, session or refund to the end of as_of_date's year.
+-- Grain: one row per calendar day, from the first order or session to the end of as_of_date's year.
 with
 
 orders as (

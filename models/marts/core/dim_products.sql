@@ -23,7 +23,8 @@ rates_as_of as (
     select rates.currency, rates.rate
     from rates
     inner join as_of
-        on as_of.as_of_date >= rates.valid_from_date and as_of.as_of_date < rates.valid_to_date
+        on rates.valid_from_date <= as_of.as_of_date
+        and rates.valid_to_date > as_of.as_of_date
 ),
 
 product_ids as (
@@ -41,7 +42,8 @@ products_complete as (
         products.subcategory,
         products.brand,
         products.is_subscription,
-        cast(round(products.list_price * rates_as_of.rate, 2) as decimal(18, 2)) as list_price_amount,
+        cast(round(products.list_price * rates_as_of.rate, 2) as decimal(18, 2))
+            as list_price_amount,
         cast(round(products.unit_cost * rates_as_of.rate, 4) as decimal(18, 4)) as unit_cost_amount,
         products.launched_at
     from product_ids

@@ -1,7 +1,8 @@
 -- Grain: one row per order line.
--- Revenue columns are NULL where the order has no revenue (cancelled, pending), so that sums and means
--- over all rows are those of revenue; ordered_amount has the value whatever became of it. Refunds are
--- booked on the order's date here (what became of these orders); fct_refunds has the refund's date.
+-- Revenue columns are NULL where the order has no revenue (cancelled, pending), so that sums and
+-- means over all rows are those of revenue; ordered_amount has the value whatever became of it.
+-- Refunds are booked on the order's date here (what became of these orders); fct_refunds has the
+-- refund's date.
 with
 
 lines as (

@@ -1,6 +1,7 @@
 -- Grain: one row per order, guests' included.
--- Revenue columns are sums of fct_order_lines, NULL where the order has no revenue (cancelled, pending),
--- so that sums and means over all rows are those of revenue. A cost unknown on one line is unknown.
+-- Revenue columns are sums of fct_order_lines, NULL where the order has no revenue (cancelled,
+-- pending), so that sums and means over all rows are those of revenue. A cost unknown on one line
+-- is unknown.
 with
 
 orders as (
@@ -49,7 +50,8 @@ orders_rated as (
         {{ reporting_date('orders.ordered_at') }} as order_date,
         rates.rate
     from orders
-    inner join rates on {{ rate_holds('rates', 'orders.currency', reporting_date('orders.ordered_at')) }}
+    inner join rates
+        on {{ rate_holds('rates', 'orders.currency', reporting_date('orders.ordered_at')) }}
 ),
 
 orders_numbered as (
@@ -82,22 +84,30 @@ orders_complete as (
         orders_rated.delivered_at <= orders_rated.delivery_promised_at as is_delivered_on_time,
         coalesce(order_sums.line_count, 0) as line_count,
         cast(coalesce(order_sums.unit_count, 0) as bigint) as unit_count,
-        case when orders_rated.is_revenue then cast(coalesce(order_sums.returned_unit_count, 0) as bigint) end
-            as returned_unit_count,
+        case
+            when orders_rated.is_revenue
+                then cast(coalesce(order_sums.returned_unit_count, 0) as bigint)
+        end as returned_unit_count,
         {% for column in [
             'gross_amount', 'discount_amount', 'net_amount', 'net_amount_in_order_currency',
             'refund_amount_by_order_date', 'net_amount_after_refunds_by_order_date'
         ] -%}
-        case when orders_rated.is_revenue then cast(coalesce(order_sums.{{ column }}, 0) as decimal(18, 2)) end
-            as {{ column }},
+        case
+            when orders_rated.is_revenue
+                then cast(coalesce(order_sums.{{ column }}, 0) as decimal(18, 2))
+        end as {{ column }},
         {% endfor -%}
         cast(order_sums.cost_amount as decimal(18, 2)) as cost_amount,
         cast(order_sums.margin_amount as decimal(18, 2)) as margin_amount,
         cast(coalesce(order_sums.ordered_amount, 0) as decimal(18, 2)) as ordered_amount,
-        case when orders_rated.is_revenue then {{ converted('orders_rated.shipping_amount', 'orders_rated.rate') }} end
-            as shipping_amount,
-        case when orders_rated.is_revenue then {{ converted('orders_rated.tax_amount', 'orders_rated.rate') }} end
-            as tax_amount,
+        case
+            when orders_rated.is_revenue
+                then {{ converted('orders_rated.shipping_amount', 'orders_rated.rate') }}
+        end as shipping_amount,
+        case
+            when orders_rated.is_revenue
+                then {{ converted('orders_rated.tax_amount', 'orders_rated.rate') }}
+        end as tax_amount,
         orders_rated.order_date,
         orders_rated.ordered_at,
         orders_rated.delivery_promised_at,

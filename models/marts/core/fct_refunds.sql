@@ -1,6 +1,7 @@
 -- Grain: one row per refund, booked on the day of the refund (what the books show).
--- refund_amount is NULL where the order has no revenue to be reduced (cancelled, pending); the amount as
--- paid back is in refund_amount_in_order_currency. Its sum is that of fct_orders by order date.
+-- refund_amount is NULL where the order has no revenue to be reduced (cancelled, pending); the
+-- amount as paid back is in refund_amount_in_order_currency. Its sum is that of fct_orders by order
+-- date.
 with
 
 refunds as (
@@ -42,8 +43,10 @@ refunds_complete as (
         case when orders.is_revenue then cast(refund_sums.refund_amount as decimal(18, 2)) end
             as refund_amount,
         refunds.refund_amount as refund_amount_in_order_currency,
-        case when orders.is_revenue then cast(refund_sums.returned_cost_amount as decimal(18, 2)) end
-            as returned_cost_amount,
+        case
+            when orders.is_revenue
+                then cast(refund_sums.returned_cost_amount as decimal(18, 2))
+        end as returned_cost_amount,
         orders.order_date,
         {{ reporting_date('refunds.refunded_at') }} as refund_date,
         refunds.refunded_at

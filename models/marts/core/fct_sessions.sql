@@ -1,6 +1,6 @@
 -- Grain: one row per session (see int_sessions_cut), bots left out.
--- Stage times say how far the session went; NULL: not reached. Orders and revenue are those matched to
--- the session (int_orders_matched), a part of fct_orders: never more than it has.
+-- Stage times say how far the session went; NULL: not reached. Orders and revenue are those matched
+-- to the session (int_orders_matched), a part of fct_orders: never more than it has.
 with
 
 sessions as (
@@ -50,7 +50,9 @@ sessions_complete as (
         sessions_judged.customer_id,
         sessions_judged.anonymous_id,
         sessions_judged.channel,
-        {% for column in ['utm_source', 'utm_medium', 'utm_campaign', 'utm_content', 'referrer_host'] -%}
+        {% for column in [
+            'utm_source', 'utm_medium', 'utm_campaign', 'utm_content', 'referrer_host'
+        ] -%}
         sessions_judged.first_event.{{ column }} as {{ column }},
         {% endfor -%}
         sessions_judged.first_event.page_path as landing_page_path,

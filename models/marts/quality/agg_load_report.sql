@@ -1,6 +1,6 @@
 -- Grain: one row per table of the raw contract, whether the shop brings it or not.
--- rows read = rows kept + exact duplicates + rejected rows, always; bot rows are kept rows, and counted
--- because no other mart has them.
+-- rows read = rows kept + exact duplicates + rejected rows, always; bot rows are kept rows, and
+-- counted because no other mart has them.
 with
 
 raw_files as (
@@ -43,14 +43,20 @@ events_set_aside as (
 plain_events as (
     select count(*) as row_count, count(*) filter (where is_bot) as bot_row_count
     from events
-    where not exists (
-        select 1 from events_set_aside where events_set_aside.event_id = events.event_id
-    )
+    where
+        not exists (
+            select 1 from events_set_aside where events_set_aside.event_id = events.event_id
+        )
 ),
 
 counts as (
-    select table_name, row_count as read_row_count, 0 as kept_row_count, 0 as duplicate_row_count,
-        0 as rejected_row_count, 0 as bot_row_count
+    select
+        table_name,
+        row_count as read_row_count,
+        0 as kept_row_count,
+        0 as duplicate_row_count,
+        0 as rejected_row_count,
+        0 as bot_row_count
     from rows_read
     union all
     select

@@ -21,7 +21,7 @@ ad_spend_known as (
         impressions,
         clicks
     from ad_spend
-    where spend_date <= (select as_of_date from as_of)
+    where spend_date <= (select as_of.as_of_date from as_of)
 ),
 
 ad_spend_added_up as (

@@ -45,9 +45,10 @@ event_names as (
 events_kept as (
     select {{ columns }}
     from events
-    where not exists (
-        select 1 from events_set_aside where events_set_aside.event_id = events.event_id
-    )
+    where
+        not exists (
+            select 1 from events_set_aside where events_set_aside.event_id = events.event_id
+        )
     union all
     select {{ columns }}
     from events_set_aside

@@ -19,9 +19,10 @@ newest as (
     union all
     select max(event_at) as newest_at
     from events
-    where not exists (
-        select 1 from events_set_aside where events_set_aside.event_id = events.event_id
-    )
+    where
+        not exists (
+            select 1 from events_set_aside where events_set_aside.event_id = events.event_id
+        )
     union all
     select max(event_at) as newest_at from events_set_aside where verdict = 'kept'
 ),
