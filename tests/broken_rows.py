@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import yaml
-
 from shops import PROJECT
 
 TextRow = dict[str, str]
@@ -58,7 +57,7 @@ def contract() -> dict[str, list[dict[str, Any]]]:
 
 
 def valid_value(column: dict[str, Any]) -> str:
-    """A value that keeps the contract; ids are all A, so that rows of all tables belong together."""
+    """A value that keeps the contract; all ids are A, so that all tables belong together."""
     name, meta = column["name"], column["meta"]
     if name in PRIVATE:
         return PRIVATE[name]

@@ -48,9 +48,11 @@ class Dbt:
         runner = self._runner_class(
             manifest=self._manifest,
             callbacks=[
-                lambda event: messages.append(event.info.msg)
-                if event.info.level in ("error", "warn")
-                else None
+                lambda event: (
+                    messages.append(event.info.msg)
+                    if event.info.level in ("error", "warn")
+                    else None
+                )
             ],
         )
         result = runner.invoke(
@@ -79,7 +81,9 @@ class Dbt:
     def parse(self) -> Any:
         """The manifest, parsed once."""
         if self._manifest is None:
-            self._manifest = self.run("parse", warehouse=self._folder / "cartwright.duckdb", variables={})
+            self._manifest = self.run(
+                "parse", warehouse=self._folder / "cartwright.duckdb", variables={}
+            )
         return self._manifest
 
 
@@ -104,7 +108,9 @@ def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]
     """
     connections = []
 
-    def run_build(tests: bool = True, select: str = "", **variables: Any) -> duckdb.DuckDBPyConnection:
+    def run_build(
+        tests: bool = True, select: str = "", **variables: Any
+    ) -> duckdb.DuckDBPyConnection:
         warehouse = tmp_path_factory.mktemp("warehouse") / "cartwright.duckdb"
         arguments = ["build"]
         if select:

@@ -1,4 +1,4 @@
-"""A small part of the demo shop that belongs together, with ties, copies, conflicts and broken rows."""
+"""A small part of the demo that belongs together, with ties, copies and broken rows."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ RAGGED_LINES = {
 
 
 def demo_sample() -> dict[str, list[TextRow]]:
-    """About 150 orders that left traces on the web, and what belongs to them; awkward rows at the end."""
+    """About 150 orders with traces on the web, and what belongs to them; awkward rows last."""
     orders = [row for row in _read("orders") if row["anonymous_id"] and row["customer_id"]]
     orders = orders[:: max(1, len(orders) // ORDER_COUNT)][:ORDER_COUNT]
     ids = {

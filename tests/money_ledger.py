@@ -1,12 +1,13 @@
-"""What every order line is worth, by hand: definitions.md (Time, Money) in whole cents and fractions.
+"""What every order line is worth, by hand: definitions.md (Time, Money) in cents and fractions.
 
 Independent of the SQL on purpose: rows in, a ledger out, one order at a time, no set operations.
 Choices that definitions.md leaves open, as the models' comments make them:
 - amounts are converted one by one (gross, discount, each refund's share), at the order day's rate;
 - a unit cost is converted and kept with four decimals; cost is that times units, to the cent;
 - the cost of what was not returned is the cost less the cost of what was;
-- a refund of a whole order is shared by what its lines brought in (net, never below 0) and brings back
-  all units, or its `quantity` first ones in line order; a line refund without quantity brings back none;
+- a refund of a whole order is shared by what its lines brought in (net, never below 0) and brings
+  back all units, or its `quantity` first ones in line order;
+- a refund of a line that gives no quantity brings back none;
 - a line brings back no more units than it sold; refunds count in order of time, then of refund_id.
 """
 
@@ -130,7 +131,7 @@ class LedgerLine:
 
 def half_up(value: Fraction, decimals: int = 0) -> int:
     """A value that is not negative in units of 10^-decimals, halves up."""
-    scaled = value * 10**decimals + Fraction(1, 2)
+    scaled = value * Fraction(10**decimals) + Fraction(1, 2)
     return scaled.numerator // scaled.denominator
 
 
@@ -145,7 +146,7 @@ def local_date(moment: datetime) -> date:
 
 
 def last_complete_day(orders: Iterable[Order], rates: Rates) -> date:
-    """The day before the newest order's (of those that have a rate): what the data know for sure."""
+    """The day before that of the newest order that has a rate: the data know it for sure."""
     moments = (order.ordered_at for order in orders if order_rate(order, rates) is not None)
     return local_date(max(moments)) - timedelta(days=1)
 
@@ -155,7 +156,7 @@ def order_rate(order: Order, rates: Rates) -> Fraction | None:
 
 
 def share_out(total: int, weights: list[int]) -> list[int]:
-    """`total` cents by weight, each to the cent, halves up; the rest on the (first) largest weight."""
+    """`total` cents by weight, to the cent, halves up; the rest on the first largest weight."""
     whole = sum(weights)
     shares = [half_up(Fraction(total * weight, whole)) if whole else 0 for weight in weights]
     if shares:
@@ -220,7 +221,7 @@ def convert(amount: int, rate: Fraction) -> int:
 def unit_cost_of(
     item: Item, rate: Fraction, day: date, products: dict[str, Product], rates: Rates
 ) -> int | None:
-    """The cost of one unit in 1/10,000 of the reporting currency: the item's, else the product's."""
+    """The cost of a unit in 1/10,000 of the reporting currency: the item's, else the product's."""
     if item.unit_cost is not None:
         return half_up(Fraction(item.unit_cost) * rate, 4)
     product = products.get(item.product_id)

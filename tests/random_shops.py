@@ -71,7 +71,7 @@ def _make_shop(number: int, rng: random.Random) -> Shop:
 def _make_order(order_id: str, product_ids: list[str], rng: random.Random) -> Order:
     ordered_at = _moment(rng)
     items: list[Item] = []
-    for line_number in rng.sample(range(0, 12), rng.randint(1, 5)):
+    for line_number in rng.sample(range(12), rng.randint(1, 5)):
         twin = items[-1] if items and rng.random() < 0.35 else None
         quantity = twin.quantity if twin else rng.choice((0, 1, 1, 2, 3, 7, 1000))
         price = twin.unit_price if twin else _price(rng)
@@ -92,7 +92,9 @@ def _make_order(order_id: str, product_ids: list[str], rng: random.Random) -> Or
         status=rng.choice(STATUSES),
         currency=rng.choice(CURRENCIES),
         discount=_discount(rng, gross),
-        customer_id=rng.choice((None, f"{order_id.split('-')[0]}-C{rng.randint(1, 3)}")),
+        customer_id=rng.choice(
+            (None, f"{order_id.split('-', maxsplit=1)[0]}-C{rng.randint(1, 3)}")
+        ),
         items=tuple(items),
         refunds=tuple(_make_refunds(order_id, ordered_at, items, gross, rng)),
     )
@@ -129,7 +131,7 @@ def _price(rng: random.Random) -> Decimal:
     """Up to four decimals; 0, halves of a cent and plain prices each have their turn."""
     return rng.choice(
         (
-            Decimal("0"),
+            Decimal(0),
             Decimal("9.99"),
             Decimal("0.0050"),
             Decimal("0.3333"),
@@ -140,7 +142,7 @@ def _price(rng: random.Random) -> Decimal:
 
 
 def _discount(rng: random.Random, gross: Decimal) -> Decimal | None:
-    """None, nothing, a few cents that do not divide, a part of the gross, or more than all of it."""
+    """None, nothing, cents that do not divide, a part of the gross, or more than all of it."""
     return rng.choice(
         (
             None,

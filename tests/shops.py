@@ -42,7 +42,7 @@ def write_tables(folder: Path, tables: Tables) -> Path:
 
 
 def small_shop() -> dict[str, list[Row]]:
-    """Three orders of three days, lines of two of them and a refund: what the contract asks, valid."""
+    """Three orders of three days, lines of two of them and a refund, all of it valid."""
     return {
         "orders": [
             {"order_id": "A", "ordered_at": "2024-01-01T10:00:00Z", "status": "paid"},

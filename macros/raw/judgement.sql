@@ -1,87 +1,133 @@
 {#
     The CTEs that give each row of `rows_read` (typed_rows of `table`) a verdict: kept, duplicate (an
     exact copy of a kept row) or rejected. They end in `rows_judged`, every row, and `rows_set_aside`,
-    the rows that need a look: the rejected ones and all whose key comes more than once; only those are
-    windowed. Of rows with one key but different content the first in text order is kept, so that the
-    choice does not hang on the order of rows or files. `reference_breach` names a column of `rows_read`
-    that says what the contract's columns alone cannot: an item of no order.
+    the rows that needed a second look: the rejected ones and all whose key comes more than once; only
+    those are unpacked and windowed. Of rows with one key but different content the first in text order
+    is kept, so that the choice does not hang on the order of rows or files. `reference_breach` names a
+    column of `rows_read` that says what the contract's columns alone cannot: an item of no order.
 #}
 {% macro judgement(table, rows_read, reference_breach='null') %}
-{% set key = contract_key(table) | join(', ') %}
-rows_checked as (
+rows_checked as {{ inlined() }} (
     select
         *,
         coalesce(contract_breach, {{ reference_breach }}) as reject_reason
     from {{ rows_read }}
 ),
 
-keys_repeated as (
-    select {{ key }}
-    from rows_checked
-    where reject_reason is null
-    group by {{ key }}
-    having count(*) > 1
-),
-
-rows_ranked as (
-    select
-        rows_checked.*,
-        min(row_identity) over (partition by {{ key }}) as kept_identity,
-        row_number() over (
-            partition by {{ key }}, row_identity order by row_content, file_name
-        ) as copy_number
-    from rows_checked
-    where reject_reason is null
-        and exists (select 1 from keys_repeated where {{ same_key(table) }})
-),
+{{ repeated_rows(table) }},
 
 rows_set_aside as (
-    select {{ judged_columns(table) }}
+    select
+        {{ contract_columns(table) }},
+        file_name,
+        {{ row_content(table) }} as row_content,
+        {{ row_content(table, hash_personal=true) }} as published_content,
         reject_reason,
         'rejected' as verdict
     from rows_checked
     where reject_reason is not null
     union all
-    select {{ judged_columns(table) }}
+    select
+        {{ contract_columns(table) }},
+        file_name,
+        row_content,
+        published_content,
         case
             when row_identity <> kept_identity
-                then 'another row has the same {{ key }} and different content'
+                then 'another row has the same {{ contract_key(table) | join(", ") }} and different content'
         end as reject_reason,
         case
             when row_identity <> kept_identity then 'rejected'
             when copy_number > 1 then 'duplicate'
             else 'kept'
         end as verdict
-    from rows_ranked
+    from repeated_rows_ranked
 ),
 
 rows_judged as (
     select * from rows_set_aside
     union all
-    select {{ judged_columns(table, with_content=false) }}
+    select
+        {{ contract_columns(table, 'rows_checked.') }},
+        file_name,
+        cast(null as text) as row_content, -- a plain row needs no copy of itself
+        cast(null as text) as published_content,
         reject_reason,
         'kept' as verdict
     from rows_checked
-    where reject_reason is null
-        and not exists (select 1 from keys_repeated where {{ same_key(table) }})
+    left join keys_repeated on {{ same_key(table) }}
+    where reject_reason is null and keys_repeated.is_repeated is null
 )
 {% endmacro %}
 
 
-{# What a judged row carries besides its reason and verdict; a plain row needs no copy of its content. #}
-{% macro judged_columns(table, with_content=true) -%}
-    {%- for column in raw_contract(table) %}
-        {{ column.name }},
-    {%- endfor %}
-        file_name,
-        {{ 'row_content' if with_content else 'cast(null as text) as row_content' }},
-        {{ 'published_content' if with_content else 'cast(null as text) as published_content' }},
+{# The CTEs that find the sound rows whose key comes more than once, and number their copies. #}
+{% macro repeated_rows(table) %}
+{% set key = contract_key(table) | join(', ') %}
+keys_repeated as (
+    select
+        {{ key }},
+        true as is_repeated
+    from rows_checked
+    where reject_reason is null
+    group by {{ key }}
+    having count(*) > 1
+),
+
+repeated_rows as (
+    select rows_checked.*
+    from rows_checked
+    inner join keys_repeated on {{ same_key(table) }}
+    where rows_checked.reject_reason is null
+),
+
+repeated_rows_unpacked as (
+    select
+        *,
+        {{ row_content(table) }} as row_content,
+        {{ row_content(table, hash_personal=true) }} as published_content,
+        {{ row_content(table, of_copies=true) }} as row_identity
+    from repeated_rows
+),
+
+repeated_rows_ranked as (
+    select
+        *,
+        min(row_identity) over (partition by {{ key }}) as kept_identity,
+        row_number() over (
+            partition by {{ key }}, row_identity order by row_content, file_name
+        ) as copy_number
+    from repeated_rows_unpacked
+)
+{% endmacro %}
+
+
+{# Equality of the key in rows_checked and keys_repeated, NULLs equal. #}
+{% macro same_key(table) -%}
+    {%- for column in contract_key(table) -%}
+        rows_checked.{{ column }} is not distinct from keys_repeated.{{ column }}{{ ' and ' if not loop.last }}
+    {%- endfor -%}
 {%- endmacro %}
 
 
-{# Whether a checked row has the key of a repeated one, NULLs equal. #}
-{% macro same_key(table) -%}
-    {%- for column in contract_key(table) -%}
-        keys_repeated.{{ column }} is not distinct from rows_checked.{{ column }}{{ ' and ' if not loop.last }}
+{#
+    The row as it came (raw_row) as JSON; with `hash_personal` its personal values hashed, with
+    `of_copies` without the columns in which copies of one row may differ.
+#}
+{% macro row_content(table, hash_personal=false, of_copies=false) -%}
+    {%- set values = {} -%}
+    {%- for column in raw_contract(table) if not (of_copies and column.config.meta.differs_between_copies) -%}
+        {%- set value = 'raw_row.' ~ column.name -%}
+        {%- set is_hashed = hash_personal and column.config.meta.personal -%}
+        {%- do values.update({column.name: hashed(value) if is_hashed else value}) -%}
+    {%- endfor -%}
+    {{ json_row(values) }}
+{%- endmacro %}
+
+
+{# The names of a raw table's columns, as a list for a select. #}
+{% macro contract_columns(table, prefix='') -%}
+    {%- for column in raw_contract(table) -%}
+        {{ prefix }}{{ column.name }}{{ ',\n        ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

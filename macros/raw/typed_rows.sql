@@ -1,30 +1,32 @@
 {#
     The rows of a raw table in the types of the raw contract (seeds/raw/raw_<table>.yml), with
-    `contract_breach`, every breach of the contract in the row (NULL: none), `row_content`, the row as
-    it came, as JSON, and `row_identity`, the same without what differs between copies of one row.
+    `contract_breach`, every breach of the contract in the row as sentences (NULL: none), and `raw_row`,
+    the row as it came, packed.
 #}
 {% macro typed_rows(table) %}
     {% set relation = ref('raw_' ~ table) %}
     {% set raw_types = raw_column_types(relation) %}
-    {% set breaches, content, identity, published = [], {}, {}, {} %}
+    {% set names, breaches = [], [] %}
     {% for column in raw_contract(table) %}
-        {% set name, meta = column.name, column.config.meta %}
-        {% do breaches.extend(contract_breaches(column, raw_types.get(name, 'VARCHAR'))) %}
-        {% do content.update({name: name}) %}
-        {% do published.update({name: hashed(name) if meta.personal else name}) %}
-        {% if not meta.differs_between_copies %}{% do identity.update({name: name}) %}{% endif %}
+        {% do names.append(column.name) %}
+        {% do breaches.extend(contract_breaches(column, raw_types.get(column.name, 'VARCHAR'))) %}
     {% endfor %}
     select
-        {% for column in raw_contract(table) %}
-        {{ contract_value(column, raw_types.get(column.name, 'VARCHAR')) }} as {{ column.name }},
-        {% endfor %}
+        {{ typed_columns(table) }},
         file_name,
         nullif(concat_ws('; ', {{ breaches | join(', ') }}), '') as contract_breach,
-        {{ json_row(content) }} as row_content,
-        {{ json_row(identity) }} as row_identity,
-        {{ json_row(published) }} as published_content
+        {{ packed(names) }} as raw_row
     from {{ relation }}
 {% endmacro %}
+
+
+{# The columns of a raw table in the types of the raw contract, as a list for a select. #}
+{% macro typed_columns(table) -%}
+    {%- set raw_types = raw_column_types(ref('raw_' ~ table)) -%}
+    {%- for column in raw_contract(table) -%}
+        {{ contract_value(column, raw_types.get(column.name, 'VARCHAR')) }} as {{ column.name }}{{ ',\n        ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
 
 
 {# The types that the raw relation came with; a unit test's rows, which are no relation, are text. #}

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,11 +14,12 @@ import pytest
 from conftest import Build
 from money_ledger import LedgerLine, Order, Rates, RefundShare, last_complete_day, ledger
 from random_shops import as_tables, make_rates, make_shops
-from shops import dicts, write_tables
+from shops import Row, dicts, write_tables
 
 SEED = 20240607
 SHOP_COUNT = 1000
 PAST_DAY = date(2024, 6, 30)
+MARTS = "+fct_order_lines +fct_orders +fct_refunds"
 
 
 @dataclass
@@ -44,7 +46,13 @@ def all_books(build: Build, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         ("last complete day", last_complete_day(orders, rates), {}),
         ("past day", PAST_DAY, {"as_of_date": str(PAST_DAY)}),
     ):
-        connection = build(tests=False, raw_path=str(folder), load_date="2025-06-30", **variables)
+        connection = build(
+            tests=False,
+            select=MARTS,
+            raw_path=str(folder),
+            load_date="2025-06-30",
+            **variables,
+        )
         lines = ledger(orders, products, rates, as_of)
         books[name] = Books(as_of, connection, lines, orders, rates)
     return books
@@ -71,7 +79,7 @@ def differences(found: dict[Any, Any], expected: dict[Any, Any]) -> list[str]:
 
 
 def line_values(line: LedgerLine) -> dict[str, Any]:
-    """What fct_order_lines should hold of a line; revenue columns NULL where there is no revenue."""
+    """What fct_order_lines should hold of a line; no revenue: revenue columns NULL."""
     revenue = {
         "gross_amount": euros(line.gross),
         "discount_amount": euros(line.discount),
@@ -94,7 +102,7 @@ def line_values(line: LedgerLine) -> dict[str, Any]:
 
 
 def test_the_shops_have_what_is_awkward(all_books: dict[str, Books]) -> None:
-    """The generator keeps making the cases that the other tests are about; else they prove nothing."""
+    """The generator makes the cases that the other tests are about; else they prove nothing."""
     lines = all_books["last complete day"].lines
     orders = all_books["last complete day"].orders
     rates = all_books["last complete day"].rates
@@ -238,3 +246,38 @@ def test_refunds_by_order_date_are_refunds_by_refund_date(books: Books) -> None:
         " (select sum(refund_amount) from marts.fct_refunds)"
     ).fetchall()[0]
     assert by_order_date == by_refund_date > 0
+
+
+def test_amounts_of_a_currency_with_small_units(build: Build, tmp_path: Path) -> None:
+    """A shop that counts in won sells at millions a unit: amount times rate must not overflow."""
+    order = {"order_id": "A", "ordered_at": "2024-01-01T10:00:00Z", "status": "paid"}
+    item = {"order_id": "A", "product_id": "P", "quantity": 300, "unit_price": "1500000.00"}
+    refund = {"refund_id": "R", "order_id": "A", "line_number": 1, "quantity": 100}
+    tables: dict[str, list[Row]] = {
+        "orders": [order],
+        "order_items": [
+            item | {"line_number": 1, "unit_cost": "1200000.00"},
+            item | {"line_number": 2, "unit_cost": None},
+        ],
+        "refunds": [refund | {"amount": "150000000.00", "refunded_at": "2024-01-01T11:00:00Z"}],
+        "products": [
+            {"product_id": "P", "unit_cost": "900.00", "list_price": "1100.00", "currency": "USD"}
+        ],
+        "fx_rates": [{"rate_date": "2024-01-01", "currency": "USD", "rate": "1300"}],
+    }
+    connection = build(
+        tests=False,
+        select=MARTS,
+        raw_path=str(write_tables(tmp_path, tables)),
+        load_date="2024-01-03",
+        as_of_date="2024-01-02",
+        reporting_currency="KRW",
+    )
+    rows = connection.execute(
+        "select net_amount, refund_amount_by_order_date, cost_amount, margin_amount"
+        " from marts.fct_order_lines order by line_number"
+    ).fetchall()
+    assert rows == [
+        (450000000, 150000000, 360000000, 60000000),
+        (450000000, 0, 351000000, 99000000),
+    ]

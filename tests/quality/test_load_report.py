@@ -11,4 +11,3 @@ def test_every_row_read_is_kept_duplicate_or_rejected(demo: duckdb.DuckDBPyConne
     ).fetchall()
     assert len(rows) == 18
     assert all(read == kept + copies + rejected for _, read, kept, copies, rejected in rows), rows
-

@@ -66,7 +66,9 @@ def write_parquet_parts(folder: Path, sample: Sample) -> Path:
             append_ragged_lines(folder / f"{table}.csv", table)
             continue
         for part in range(2):
-            part_rows = [{name: value or None for name, value in row.items()} for row in mixed[part::2]]
+            part_rows = [
+                {name: value or None for name, value in row.items()} for row in mixed[part::2]
+            ]
             schema = pa.schema([(name, pa.string()) for name in rows[0]])
             path = folder / table / f"part-{part}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +93,9 @@ def plain(build: Build, plain_folder: Path) -> duckdb.DuckDBPyConnection:
     return build_folder(build, plain_folder)
 
 
-def different_marts(left: dict[str, list[str]], right: dict[str, list[str]]) -> dict[str, list[str]]:
+def different_marts(
+    left: dict[str, list[str]], right: dict[str, list[str]]
+) -> dict[str, list[str]]:
     """Of each mart that differs: the first rows that only one of the two has."""
     assert left.keys() == right.keys()
     return {
@@ -102,7 +106,7 @@ def different_marts(left: dict[str, list[str]], right: dict[str, list[str]]) -> 
 
 
 def test_the_sample_has_what_is_awkward(plain: duckdb.DuckDBPyConnection) -> None:
-    """Copies, conflicts, broken rows, ragged lines and sessions are there; else the rest proves nothing."""
+    """Copies, conflicts, broken rows, ragged lines and sessions are there to be mixed."""
     duplicates, rejected = plain.execute(
         "select sum(duplicate_row_count), sum(rejected_row_count) from marts.agg_load_report"
     ).fetchall()[0]

@@ -35,12 +35,14 @@ refunded_lines as (
         case
             when refunds.line_number is not null then coalesce(refunds.quantity, 0)
             when refunds.quantity is null then lines.quantity
-            else least(lines.quantity, greatest(0, refunds.quantity - coalesce(
-                sum(lines.quantity) over (
-                    partition by refunds.refund_id order by lines.line_number
-                    rows between unbounded preceding and 1 preceding
-                ), 0
-            )))
+            else
+                least(
+                    lines.quantity,
+                    greatest(0, refunds.quantity - coalesce(sum(lines.quantity) over (
+                        partition by refunds.refund_id order by lines.line_number
+                        rows between unbounded preceding and 1 preceding
+                    ), 0))
+                )
         end as asked_quantity,
         {{ proportion_to_cent(
             'refunds.refund_amount', 'lines.weight', 'sum(lines.weight) over (partition by refunds.refund_id)'

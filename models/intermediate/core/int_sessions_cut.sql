@@ -102,8 +102,8 @@ sessions as (
         started_at,
         ended_at,
         first_event,
-        slowest_page_load_ms,
-        {{ (counts + stage_times) | join(',\n        ') }}
+        {{ (counts + stage_times) | join(',\n        ') }},
+        slowest_page_load_ms
     from buckets_numbered
     where is_session_start and is_session_end
     union all
@@ -112,13 +112,13 @@ sessions as (
         min(started_at) as started_at,
         max(ended_at) as ended_at,
         {{ first_by('first_event', ['started_at']) }} as first_event,
+        {% for column in counts %}
+        cast(sum({{ column }}) as bigint) as {{ column }},
+        {% endfor %}
+        {% for column in stage_times %}
+        min({{ column }}) as {{ column }},
+        {% endfor %}
         max(slowest_page_load_ms) as slowest_page_load_ms
-        {%- for column in counts %},
-        cast(sum({{ column }}) as bigint) as {{ column }}
-        {%- endfor %}
-        {%- for column in stage_times %},
-        min({{ column }}) as {{ column }}
-        {%- endfor %}
     from buckets_numbered
     where not (is_session_start and is_session_end)
     group by anonymous_id, session_number
@@ -126,7 +126,7 @@ sessions as (
 
 sessions_identified as (
     select
-        md5(anonymous_id || '|' || cast(started_at as text)) as session_id,
+        md5(anonymous_id || '|' || cast(started_at as string)) as session_id,
         *
     from sessions
 )

@@ -37,7 +37,7 @@ rows_rejected as (
         line_number,
         concat('malformed line: ', fault) as reject_reason,
         line as row_content,
-        cast(null as text) as published_content
+        cast(null as string) as published_content
     from malformed_lines
 ),
 

@@ -40,7 +40,7 @@ lines_refunded as (
 
 order_lines as (
     select
-        md5(order_id || '|' || cast(line_number as text)) as order_line_key,
+        md5(order_id || '|' || cast(line_number as string)) as order_line_key,
         order_id,
         line_number,
         product_id,

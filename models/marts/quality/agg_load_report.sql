@@ -12,90 +12,39 @@ malformed_lines as (
     select table_name from {{ source('raw', 'malformed_lines') }}
 ),
 
-rows_read as (
-    {% for table in raw_tables() %}
-    select '{{ table }}' as table_name, count(*) as row_count from {{ ref('raw_' ~ table) }}
-    union all
-    {% endfor %}
-    select table_name, count(*) as row_count from malformed_lines group by table_name
-),
-
-rows_judged as (
-    {% for table in raw_tables() %}
-    select '{{ table }}' as table_name, verdict, count(*) as row_count
-    from {{ judged_relation(table) }}
-    group by verdict
-    union all
-    {% endfor %}
-    select table_name, 'rejected' as verdict, count(*) as row_count
-    from malformed_lines
-    group by table_name
-),
-
 events as (
-    select event_id, is_bot from {{ ref('base_web__events') }} where event_id is not null
-),
-
-events_set_aside as (
-    select event_id, is_bot, verdict from {{ ref('base_web__events_set_aside') }}
-),
-
-plain_events as (
-    select count(*) as row_count, count(*) filter (where is_bot) as bot_row_count
-    from events
-    where
-        not exists (
-            select 1 from events_set_aside where events_set_aside.event_id = events.event_id
-        )
+    select is_bot from {{ ref('base_web__events') }}
 ),
 
 counts as (
-    select
-        table_name,
-        row_count as read_row_count,
-        0 as kept_row_count,
-        0 as duplicate_row_count,
-        0 as rejected_row_count,
-        0 as bot_row_count
-    from rows_read
+    {% for table in raw_tables() %}
+    select '{{ table }}' as table_name, 'read' as kind, count(*) as row_count
+    from {{ ref('raw_' ~ table) }}
     union all
-    select
-        table_name,
-        0 as read_row_count,
-        case when verdict = 'kept' then row_count else 0 end as kept_row_count,
-        case when verdict = 'duplicate' then row_count else 0 end as duplicate_row_count,
-        case when verdict = 'rejected' then row_count else 0 end as rejected_row_count,
-        0 as bot_row_count
-    from rows_judged
+    select '{{ table }}' as table_name, verdict as kind, count(*) as row_count
+    from {{ judged_relation(table) }}
+    {{ "where verdict <> 'kept' -- counted below, with the many that were not set aside" if table == 'events' }}
+    group by verdict
     union all
-    select
-        'events' as table_name,
-        0 as read_row_count,
-        row_count as kept_row_count,
-        0 as duplicate_row_count,
-        0 as rejected_row_count,
-        bot_row_count
-    from plain_events
+    {% endfor %}
+    select 'events' as table_name, 'kept' as kind, count(*) as row_count from events
     union all
-    select
-        'events' as table_name,
-        0 as read_row_count,
-        0 as kept_row_count,
-        0 as duplicate_row_count,
-        0 as rejected_row_count,
-        count(*) filter (where is_bot) as bot_row_count
-    from events_set_aside
-    where verdict = 'kept'
+    select 'events' as table_name, 'bot' as kind, count(*) as row_count from events where is_bot
+    union all
+    select table_name, 'read' as kind, count(*) as row_count from malformed_lines group by table_name
+    union all
+    select table_name, 'rejected' as kind, count(*) as row_count
+    from malformed_lines
+    group by table_name
 ),
 
 count_sums as (
     select
         table_name,
-        sum(read_row_count) as read_row_count,
-        sum(kept_row_count) as kept_row_count,
-        sum(duplicate_row_count) as duplicate_row_count,
-        sum(rejected_row_count) as rejected_row_count,
-        sum(bot_row_count) as bot_row_count
+        {% for kind in ['read', 'kept', 'duplicate', 'rejected', 'bot'] -%}
+        cast(coalesce(sum(row_count) filter (where kind = '{{ kind }}'), 0) as bigint)
+            as {{ kind }}_row_count{{ ',' if not loop.last }}
+        {% endfor %}
     from counts
     group by table_name
 ),
@@ -104,11 +53,11 @@ load_report as (
     select
         raw_files.table_name,
         raw_files.file_format,
-        cast(count_sums.read_row_count as bigint) as read_row_count,
-        cast(count_sums.kept_row_count as bigint) as kept_row_count,
-        cast(count_sums.duplicate_row_count as bigint) as duplicate_row_count,
-        cast(count_sums.rejected_row_count as bigint) as rejected_row_count,
-        cast(count_sums.bot_row_count as bigint) as bot_row_count,
+        count_sums.read_row_count,
+        count_sums.kept_row_count,
+        count_sums.duplicate_row_count,
+        count_sums.rejected_row_count,
+        count_sums.bot_row_count,
         raw_files.file_count,
         raw_files.files,
         raw_files.missing_columns,

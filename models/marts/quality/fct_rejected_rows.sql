@@ -9,7 +9,7 @@ rejected_rows as (
 
 rejected_rows_keyed as (
     select
-        md5(concat_ws('|', table_name, reject_reason, row_content, cast(copy_number as text)))
+        md5(concat_ws('|', table_name, reject_reason, row_content, cast(copy_number as string)))
             as rejected_row_key,
         table_name,
         reject_reason,

@@ -1,58 +1,14 @@
 -- Grain: one row per web event that as_of_date knows, bots included (is_bot).
--- A view on the raw files: only the columns asked for are read, and an event needs a second look
--- only where its event_id was set aside. Addresses lose their query, which may name a person.
+-- Addresses lose their query, which may name a person.
 with
 
-events as (
-    select * from {{ ref('base_web__events') }} where event_id is not null
-),
-
-events_set_aside as (
-    select * from {{ ref('base_web__events_set_aside') }}
+events_kept as (
+    select * from {{ ref('base_web__events') }}
 ),
 
 event_names as (
     select event_name, standard_name, journey_stage, is_interaction
     from {{ ref('ref_event_names') }}
-),
-
-{% set columns %}
-        event_id,
-        anonymous_id,
-        customer_id,
-        product_id,
-        order_id,
-        event_name,
-        page_url,
-        page_type,
-        device,
-        browser,
-        country,
-        referrer,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        utm_content,
-        is_bot,
-        quantity,
-        value,
-        page_load_ms,
-        engaged_ms,
-        event_at,
-        received_at
-{% endset %}
-
-events_kept as (
-    select {{ columns }}
-    from events
-    where
-        not exists (
-            select 1 from events_set_aside where events_set_aside.event_id = events.event_id
-        )
-    union all
-    select {{ columns }}
-    from events_set_aside
-    where verdict = 'kept'
 ),
 
 events_known as (

@@ -7,24 +7,13 @@ orders as (
 ),
 
 events as (
-    select event_id, event_at from {{ ref('base_web__events') }} where event_id is not null
-),
-
-events_set_aside as (
-    select event_id, event_at, verdict from {{ ref('base_web__events_set_aside') }}
+    select event_at from {{ ref('base_web__events') }}
 ),
 
 newest as (
     select max(ordered_at) as newest_at from orders
     union all
-    select max(event_at) as newest_at
-    from events
-    where
-        not exists (
-            select 1 from events_set_aside where events_set_aside.event_id = events.event_id
-        )
-    union all
-    select max(event_at) as newest_at from events_set_aside where verdict = 'kept'
+    select max(event_at) as newest_at from events
 ),
 
 last_complete_day as (
@@ -33,11 +22,8 @@ last_complete_day as (
 
 as_of as (
     select
-        {% if var('as_of_date') %}
-        date '{{ var("as_of_date") }}' as as_of_date
-        {% else %}
-        as_of_date
-        {% endif %}
+        {{ "date '" ~ var('as_of_date') ~ "'" if var('as_of_date') else 'as_of_date' }}
+            as as_of_date
     from last_complete_day
 ),
 

@@ -13,9 +13,7 @@ fx_rates_upper as (
         rate,
         file_name,
         contract_breach,
-        row_content,
-        row_identity,
-        published_content
+        raw_row
     from fx_rates
 ),
 

@@ -14,9 +14,11 @@ subscriptions_with_rate as (
         subscriptions.*,
         case
             when rates.currency is null
-                then concat(
-                    'currency ', subscriptions.currency, ' has no rate on or before the first day'
-                )
+                then
+                    concat(
+                        'currency ', subscriptions.currency,
+                        ' has no rate on or before the first day'
+                    )
         end as currency_breach
     from subscriptions
     left join rates

@@ -1,9 +1,37 @@
--- Grain: one row per web event row that the shop brought, typed, not yet judged.
--- A view: events are many, and to write them once more would cost more than to read them again.
+-- Grain: one row per web event that was kept, known by as_of_date or not.
+-- A view on the raw files, since to write the many events once more would cost more than to read them
+-- again: of the files only the columns asked for are read, and an event has been judged where its
+-- event_id was set aside.
 with
 
 events as (
-    {{ typed_rows('events') }}
+    select
+        {{ typed_columns('events') }}
+    from {{ ref('raw_events') }}
+    where event_id is not null
+),
+
+events_set_aside as (
+    select
+        {{ contract_columns('events') }},
+        verdict
+    from {{ ref('base_web__events_set_aside') }}
+),
+
+ids_set_aside as (
+    select event_id from events_set_aside group by event_id
+),
+
+events_kept as (
+    select events.*
+    from events
+    left join ids_set_aside on events.event_id = ids_set_aside.event_id
+    where ids_set_aside.event_id is null
+    union all
+    select
+        {{ contract_columns('events') }}
+    from events_set_aside
+    where verdict = 'kept'
 )
 
-select * from events
+select * from events_kept

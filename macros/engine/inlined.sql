@@ -1,0 +1,11 @@
+{#
+    Behind `as` of a CTE that is wide and read several times: each reader takes the columns it needs
+    from the source again, instead of a copy of all of them being kept.
+#}
+{% macro inlined() -%}
+    {{ return(adapter.dispatch('inlined')()) }}
+{%- endmacro %}
+
+{% macro duckdb__inlined() -%}
+    not materialized
+{%- endmacro %}
