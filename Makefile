@@ -20,7 +20,7 @@ lint: .venv/.ready-dev ## Check the style of SQL and Python
 	@echo "ruff, mypy, sqlfluff ..."
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests/singular tests/generic
+	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --quiet --processes 2 --disable-progress-bar models tests/singular
 
 demo-data: .venv/.ready ## Write the demo shop's raw tables again (seeds/raw)
 	@$(BIN)/python -m seeds.simulator demo

@@ -6,13 +6,31 @@
 {%- endmacro %}
 
 
-{# An amount of an order's currency in the reporting currency, to the cent. #}
+{#
+    An amount of an order's currency in the reporting currency, to the cent. Here and below a factor is
+    widened first: DuckDB gives the product of two decimals of 18 digits no more than 18.
+#}
 {% macro converted(amount, rate) -%}
-    cast(round({{ amount }} * {{ rate }}, 2) as decimal(18, 2))
+    cast(round(cast({{ amount }} as decimal(20, 2)) * {{ rate }}, 2) as decimal(18, 2))
 {%- endmacro %}
 
 
-{# Price per unit (four decimals) times units, to the cent; NULL where that is more than can be. #}
+{# Price per unit (four decimals) times units, before rounding. #}
+{% macro exact_product(unit_price, quantity) -%}
+    cast({{ unit_price }} as decimal(22, 4)) * cast({{ quantity }} as decimal(10, 0))
+{%- endmacro %}
+
+
+{# Price per unit times units, to the cent; NULL where that is more than a line may be. #}
 {% macro extended(unit_price, quantity) -%}
-    try_cast(round({{ unit_price }} * cast({{ quantity }} as decimal(10, 0)), 2) as decimal(18, 2))
+    case
+        when {{ exact_product(unit_price, quantity) }} <= {{ var('largest_line_amount') }}
+            then cast(round({{ exact_product(unit_price, quantity) }}, 2) as decimal(18, 2))
+    end
+{%- endmacro %}
+
+
+{# Price or cost per unit (four decimals) in the reporting currency. #}
+{% macro unit_converted(unit_price, rate) -%}
+    cast(round(cast({{ unit_price }} as decimal(22, 4)) * {{ rate }}, 4) as decimal(18, 4))
 {%- endmacro %}

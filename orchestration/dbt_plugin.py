@@ -20,7 +20,7 @@ class Plugin(BasePlugin):
             Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Register `inspect_raw_folder(raw_path text) -> text`, JSON as `inspect_to_json` gives it."""
+        """Register `inspect_raw_folder(raw_path) -> text`: JSON as `inspect_to_json` gives it."""
         conn.create_function(
             "inspect_raw_folder", inspect_to_json, [VARCHAR], VARCHAR, side_effects=True
         )

@@ -1,8 +1,8 @@
-"""Copies the public marts of a build that passed to where BI tools read: `python -m orchestration.publish`.
+"""Copies the public marts of a build that passed to where BI tools read them.
 
     published/marts.duckdb                            every mart as a table of schema main
     published/parquet/<build id>/<mart>.parquet       the same, a file a mart
-    published/manifest.json                           what was published: build, rows, checks, checksums
+    published/manifest.json                           build, rows, checks, checksums
 
 Nothing half-written is ever seen: a file is written beside its place, checked, flushed to disk and
 renamed over the one before. A reader that has the old file open keeps reading it; the next one that
@@ -25,10 +25,11 @@ from typing import Any
 
 import duckdb
 
-from orchestration.raw_folder import PROJECT, sql_text
+from orchestration.raw_files import sql_text
+from orchestration.raw_folder import PROJECT
 
 KEPT_BUILDS = 3
-# Files of this version open in every DuckDB since 1.0, so in the drivers of BI tools that lag behind.
+# Opens in every DuckDB since 1.0, so in the drivers of BI tools that lag behind.
 STORAGE_VERSION = "v1.0.0"
 
 
@@ -120,20 +121,19 @@ def _passed_checks(target: Path) -> int:
     results = json.loads(path.read_text())
     if results["args"]["which"] != "build":
         raise PublishError(
-            f"The last dbt command was `dbt {results['args']['which']}`, which does not show that the "
-            "marts are sound: run `dbt build`, then publish."
+            f"The last dbt command was `dbt {results['args']['which']}`, which does not show that "
+            "the marts are sound: run `dbt build`, then publish."
         )
-    failed = [
-        result for result in results["results"] if result["status"] not in ("success", "pass", "no-op")
-    ]
+    steps = results["results"]
+    failed = [step for step in steps if step["status"] not in ("success", "pass", "no-op")]
     if failed:
-        names = ", ".join(result["unique_id"].split(".")[2] for result in failed[:5])
+        names = ", ".join(step["unique_id"].split(".")[2] for step in failed[:5])
         raise PublishError(
             f"The last build did not pass, so nothing was published: {len(failed)} of "
-            f"{len(results['results'])} steps failed, warned or were skipped ({names}"
+            f"{len(steps)} steps failed, warned or were skipped ({names}"
             f"{', ...' if len(failed) > 5 else ''}). Mend them and run `dbt build` again."
         )
-    return sum(result["unique_id"].startswith(("test.", "unit_test.")) for result in results["results"])
+    return sum(step["unique_id"].startswith(("test.", "unit_test.")) for step in steps)
 
 
 def _public_marts(target: Path) -> list[Mart]:
@@ -149,8 +149,8 @@ def _public_marts(target: Path) -> list[Mart]:
                     relation=f'"{node["schema"]}"."{node["alias"]}"',
                     description=node["description"],
                     column_descriptions={name: c["description"] for name, c in columns.items()},
-                    # By date first, so that a query on some days reads few blocks; then the grain, so
-                    # that the same rows are the same bytes.
+                    # By date first, so that a query on some days reads few blocks; then the
+                    # grain, so that the same rows are the same bytes.
                     order_by=list(dict.fromkeys(dates[:1] + node["config"]["meta"]["grain"])),
                 )
             )
@@ -162,13 +162,14 @@ def _write_marts(
 ) -> tuple[str | None, dict[str, int]]:
     """Write each mart into the DuckDB file and as Parquet; gives as_of_date and rows by mart."""
     if not warehouse.exists():
-        raise PublishError(f"There is no warehouse {warehouse}: run `make build` or `dbt build` first.")
+        raise PublishError(f"There is no warehouse {warehouse}: run `dbt build` first.")
     parquet.mkdir()
     counts = {}
     with duckdb.connect() as connection:
         connection.execute(f"attach {sql_text(str(warehouse))} as warehouse (read_only)")
         connection.execute(
-            f"attach {sql_text(str(file))} as published (storage_version {sql_text(STORAGE_VERSION)})"
+            f"attach {sql_text(str(file))} as published"
+            f" (storage_version {sql_text(STORAGE_VERSION)})"
         )
         connection.execute("use warehouse")
         for mart in marts:
@@ -177,10 +178,13 @@ def _write_marts(
             connection.execute(f"create table {table} as from {mart.relation} order by {order}")
             connection.execute(f"comment on table {table} is {sql_text(mart.description)}")
             for column, description in mart.column_descriptions.items():
-                connection.execute(f'comment on column {table}."{column}" is {sql_text(description)}')
+                connection.execute(
+                    f'comment on column {table}."{column}" is {sql_text(description)}'
+                )
+            path = parquet / f"{mart.name}.parquet"
             connection.execute(
-                f"copy (from {table} order by {order}) to "
-                f"{sql_text(str(parquet / f'{mart.name}.parquet'))} (format parquet, compression zstd)"
+                f"copy (from {table} order by {order}) to {sql_text(str(path))}"
+                " (format parquet, compression zstd)"
             )
             counts[mart.name] = _count(connection, mart.relation)
         row = connection.execute("select as_of_date from staging.base_shop__as_of").fetchone()
@@ -256,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = os.environ.get
     parser = argparse.ArgumentParser(
         prog="python -m orchestration.publish",
-        description="Publish the marts of the last `dbt build`, if it passed, for BI tools to read.",
+        description="Publish the marts of the last `dbt build`, if it passed.",
     )
     parser.add_argument(
         "--warehouse",

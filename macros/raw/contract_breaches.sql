@@ -39,7 +39,7 @@
     {% for condition, words, shows_value in rules %}
         {% set sentence = sql_text(name ~ ' ' ~ words) %}
         {% if shows_value and not is_personal %}
-            {% set sentence = "concat(" ~ sql_text(name ~ ' ' ~ words ~ ': ') ~ ", left(cast(" ~ name ~ " as text), 60))" %}
+            {% set sentence = "concat(" ~ sql_text(name ~ ' ' ~ words ~ ': ') ~ ", " ~ shown(name) ~ ")" %}
         {% endif %}
         {% do sentences.append('case when ' ~ condition ~ ' then ' ~ sentence ~ ' end') %}
     {% endfor %}

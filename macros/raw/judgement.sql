@@ -21,7 +21,7 @@ rows_set_aside as (
         {{ contract_columns(table) }},
         file_name,
         {{ row_content(table) }} as row_content,
-        {{ row_content(table, hash_personal=true) }} as published_content,
+        {{ row_content(table, for_marts=true) }} as published_content,
         reject_reason,
         'rejected' as verdict
     from rows_checked
@@ -85,7 +85,7 @@ repeated_rows_unpacked as (
     select
         *,
         {{ row_content(table) }} as row_content,
-        {{ row_content(table, hash_personal=true) }} as published_content,
+        {{ row_content(table, for_marts=true) }} as published_content,
         {{ row_content(table, of_copies=true) }} as row_identity
     from repeated_rows
 ),
@@ -111,15 +111,14 @@ repeated_rows_ranked as (
 
 
 {#
-    The row as it came (raw_row) as JSON; with `hash_personal` its personal values hashed, with
+    The row as it came (raw_row) as JSON; with `for_marts` without what would tell a person, with
     `of_copies` without the columns in which copies of one row may differ.
 #}
-{% macro row_content(table, hash_personal=false, of_copies=false) -%}
+{% macro row_content(table, for_marts=false, of_copies=false) -%}
     {%- set values = {} -%}
     {%- for column in raw_contract(table) if not (of_copies and column.config.meta.differs_between_copies) -%}
         {%- set value = 'raw_row.' ~ column.name -%}
-        {%- set is_hashed = hash_personal and column.config.meta.personal -%}
-        {%- do values.update({column.name: hashed(value) if is_hashed else value}) -%}
+        {%- do values.update({column.name: publishable(value, column.config.meta) if for_marts else value}) -%}
     {%- endfor -%}
     {{ json_row(values) }}
 {%- endmacro %}

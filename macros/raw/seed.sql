@@ -41,9 +41,9 @@
     {% for group in found.groups %}
     select
         {% for name in model.columns %}
-        {{ raw_column(name, name in group.columns, found) }} as {{ name }},
+        {{ raw_column(name, group.column_types.get(name), found.file_format) }} as {{ name }},
         {% endfor %}
-        replace(filename, {{ sql_text(folder ~ '/') }}, '') as file_name
+        replace(cartwright_file, {{ sql_text(folder ~ '/') }}, '') as file_name
     from {{ group.reader }}
     {{ 'union all' if not loop.last }}
     {% else %}
@@ -57,11 +57,10 @@
 {% endmacro %}
 
 
-{# One column of a raw table: blank text is NULL, an absent column is NULL. #}
-{% macro raw_column(name, is_present, found) -%}
-    {% set type = found.column_types.get(name, 'VARCHAR') %}
-    {%- if not is_present -%} cast(null as {{ type }})
-    {%- elif found.file_format == 'csv' -%} nullif(trim("{{ name }}"), '')
+{# One column of a raw table: blank text is NULL, and so is a column that the files do not have. #}
+{% macro raw_column(name, type, file_format) -%}
+    {%- if type is none -%} cast(null as text)
+    {%- elif file_format == 'csv' -%} nullif(trim("{{ name }}"), '')
     {%- elif type == 'VARCHAR' -%} nullif("{{ name }}", '')
     {%- else -%} "{{ name }}"
     {%- endif -%}

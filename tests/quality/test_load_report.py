@@ -1,4 +1,4 @@
-"""Nothing that a shop brings is lost: every row is kept, an exact duplicate, or rejected and told."""
+"""Nothing a shop brings is lost: a row is kept, an exact duplicate, or rejected and told."""
 
 import duckdb
 

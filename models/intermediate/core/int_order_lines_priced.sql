@@ -50,8 +50,10 @@ lines as (
         {{ extended('order_items.unit_price', 'order_items.quantity') }} as gross,
         order_items.discount_amount as line_discount,
         -- The item's cost is in the order's currency, the product's in its own.
-        coalesce(order_items.unit_cost * orders_rated.rate, products.unit_cost * product_rates.rate)
-            as unit_cost_amount,
+        coalesce(
+            {{ unit_converted('order_items.unit_cost', 'orders_rated.rate') }},
+            {{ unit_converted('products.unit_cost', 'product_rates.rate') }}
+        ) as unit_cost_amount,
         orders_rated.order_date,
         orders_rated.ordered_at
     from order_items
@@ -97,12 +99,12 @@ lines_converted as (
         rate,
         quantity,
         unit_price,
-        cast(unit_cost_amount as decimal(18, 4)) as unit_cost_amount,
+        unit_cost_amount,
         gross as gross_amount_in_order_currency,
         cast(discount as decimal(18, 2)) as discount_amount_in_order_currency,
         {{ converted('gross', 'rate') }} as gross_amount,
         {{ converted('cast(discount as decimal(18, 2))', 'rate') }} as discount_amount,
-        {{ extended('cast(unit_cost_amount as decimal(18, 4))', 'quantity') }} as cost_amount,
+        {{ extended('unit_cost_amount', 'quantity') }} as cost_amount,
         order_date,
         ordered_at
     from lines_discounted

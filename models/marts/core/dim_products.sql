@@ -42,9 +42,9 @@ products_complete as (
         products.subcategory,
         products.brand,
         products.is_subscription,
-        cast(round(products.list_price * rates_as_of.rate, 2) as decimal(18, 2))
+        cast({{ unit_converted('products.list_price', 'rates_as_of.rate') }} as decimal(18, 2))
             as list_price_amount,
-        cast(round(products.unit_cost * rates_as_of.rate, 4) as decimal(18, 4)) as unit_cost_amount,
+        {{ unit_converted('products.unit_cost', 'rates_as_of.rate') }} as unit_cost_amount,
         products.launched_at
     from product_ids
     left join products on product_ids.product_id = products.product_id

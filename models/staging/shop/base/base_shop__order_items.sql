@@ -6,20 +6,34 @@ order_items as (
 ),
 
 orders as (
-    select order_id from {{ ref('base_shop__orders') }} where verdict = 'kept'
+    select order_id, currency, ordered_at
+    from {{ ref('base_shop__orders') }}
+    where verdict = 'kept'
+),
+
+rates as (
+    select currency, valid_from_date, valid_to_date, rate from {{ ref('stg_shop__fx_rates') }}
+),
+
+orders_rated as (
+    select orders.order_id, rates.rate
+    from orders
+    inner join rates
+        on {{ rate_holds('rates', 'orders.currency', reporting_date('orders.ordered_at')) }}
 ),
 
 order_items_with_order as (
     select
         order_items.*,
         case
-            when orders.order_id is null
+            when orders_rated.order_id is null
                 then concat('order_id ', order_items.order_id, ' is no order that was kept')
-            when order_items.unit_price * cast(order_items.quantity as decimal(10, 0)) > 10000000000
-                then 'quantity times unit_price is above 10000000000, more than an amount can hold'
+            when {{ exact_product('order_items.unit_price', 'order_items.quantity') }}
+                > {{ var('largest_line_amount') }} / greatest(orders_rated.rate, 1)
+                then 'quantity times unit_price is above {{ var("largest_line_amount") }}'
         end as order_breach
     from order_items
-    left join orders on order_items.order_id = orders.order_id
+    left join orders_rated on order_items.order_id = orders_rated.order_id
 ),
 
 {{ judgement('order_items', 'order_items_with_order', 'order_breach') }}
