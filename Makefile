@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo-data lock clean
+.PHONY: help build test lint demo-data bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ lint: .venv/.ready-dev ## Check the style of SQL and Python
 
 demo-data: .venv/.ready ## Write the demo shop's raw tables again (seeds/raw)
 	@$(BIN)/python -m seeds.simulator demo
+
+bench: .venv/.ready ## Measure builds (benchmarks/build.py --help): make bench EVENTS=10000000
+	@$(BIN)/python benchmarks/build.py --events $(or $(EVENTS),0)
 
 lock: .venv/.ready ## Lock the versions of pyproject.toml into requirements*.txt
 	@$(BIN)/pip install --quiet uv==0.13.9

@@ -128,6 +128,34 @@ def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]
 
 
 @pytest.fixture(scope="session")
-def demo(build: Build) -> duckdb.DuckDBPyConnection:
+def demo(build: Build, pytestconfig: pytest.Config) -> duckdb.DuckDBPyConnection:
     """The demo shop's warehouse, built once with all of dbt's tests."""
-    return build()
+    connection = build()
+    pytestconfig.stash[DEMO_SUMMARY] = _summary(connection)
+    return connection
+
+
+DEMO_SUMMARY = pytest.StashKey[list[str]]()
+
+
+def _summary(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What the demo warehouse holds: rows by mart, and what was rejected."""
+    marts = connection.execute(
+        "select table_name from information_schema.tables where table_schema = 'marts' order by 1"
+    ).fetchall()
+    lines = []
+    for (mart,) in marts:
+        row = connection.execute(f'select count(*) from marts."{mart}"').fetchone()
+        lines.append(f"  {mart:<20} {row[0] if row else 0:>9,} rows")
+    row = connection.execute("select sum(rejected_row_count) from marts.agg_load_report").fetchone()
+    return [*lines, f"{row[0] if row else 0:,} raw rows were rejected, as the demo shop intends."]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """End with what was built and where to look next."""
+    summary = config.stash.get(DEMO_SUMMARY, [])
+    if summary:
+        terminalreporter.section("the demo warehouse that was tested")
+        for line in summary:
+            terminalreporter.write_line(line)
+        terminalreporter.write_line("Look next: make build, then docs/architecture.md.")

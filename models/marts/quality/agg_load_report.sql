@@ -23,7 +23,9 @@ counts as (
     union all
     select '{{ table }}' as table_name, verdict as kind, count(*) as row_count
     from {{ judged_relation(table) }}
-    {{ "where verdict <> 'kept' -- counted below, with the many that were not set aside" if table == 'events' }}
+    {% if table == 'events' -%}
+    where verdict <> 'kept' -- counted below, with the many that were not set aside
+    {% endif -%}
     group by verdict
     union all
     {% endfor %}
@@ -31,7 +33,9 @@ counts as (
     union all
     select 'events' as table_name, 'bot' as kind, count(*) as row_count from events where is_bot
     union all
-    select table_name, 'read' as kind, count(*) as row_count from malformed_lines group by table_name
+    select table_name, 'read' as kind, count(*) as row_count
+    from malformed_lines
+    group by table_name
     union all
     select table_name, 'rejected' as kind, count(*) as row_count
     from malformed_lines
@@ -40,11 +44,11 @@ counts as (
 
 count_sums as (
     select
-        table_name,
-        {% for kind in ['read', 'kept', 'duplicate', 'rejected', 'bot'] -%}
+        {% for kind in ['read', 'kept', 'duplicate', 'rejected', 'bot'] %}
         cast(coalesce(sum(row_count) filter (where kind = '{{ kind }}'), 0) as bigint)
-            as {{ kind }}_row_count{{ ',' if not loop.last }}
+            as {{ kind }}_row_count,
         {% endfor %}
+        table_name
     from counts
     group by table_name
 ),

@@ -1,7 +1,7 @@
 -- Grain: one row per web event that was kept, known by as_of_date or not.
--- A view on the raw files, since to write the many events once more would cost more than to read them
--- again: of the files only the columns asked for are read, and an event has been judged where its
--- event_id was set aside.
+-- A view on the raw files, since to write the many events once more would cost more than to read
+-- them again: of the files only the columns asked for are read, and an event has been judged where
+-- its event_id was set aside.
 with
 
 events as (
