@@ -102,12 +102,11 @@ def run(scratch: Path, options: argparse.Namespace) -> None:
         folders[f"{options.events:,} events"] = str(scratch / "raw")
     tests = [] if options.tests else ["--exclude-resource-type", "test", "unit_test"]
     dbt = str(Path(sys.executable).with_name("dbt"))
+    target = scratch / "target"
+    environment = {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(scratch / "logs")}
+    warehouse = {"CARTWRIGHT_WAREHOUSE": f"{scratch}/0/cartwright.duckdb"}
     print(f"{'':<28} {'wall s':>9} {'cpu s':>9} {'peak MB':>9}")
-    environment = {
-        "DBT_TARGET_PATH": str(scratch / "target"),
-        "DBT_LOG_PATH": str(scratch / "logs"),
-    }
-    parse = measure([dbt, "parse"], environment | {"CARTWRIGHT_WAREHOUSE": f"{scratch}/0/w.duckdb"})
+    parse = measure([dbt, "parse"], environment | warehouse)
     print(f"{'dbt parse, cold':<28} {parse}")
     for number, (name, folder) in enumerate(folders.items(), start=1):
         print(f"building {name} ...", file=sys.stderr)

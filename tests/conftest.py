@@ -102,7 +102,7 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
 
 @pytest.fixture(scope="session")
 def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
-    """`build(raw_path="...", **vars)` runs `dbt build` and gives a read-only connection to the result.
+    """`build(raw_path="...", **vars)` runs `dbt build`; gives a read-only connection to the result.
 
     `tests=False` leaves dbt's own data and unit tests out, for speed.
     """
