@@ -20,7 +20,8 @@ lint: .venv/.ready-dev ## Check the style of SQL and Python
 	@echo "ruff, mypy, sqlfluff ..."
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
-	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --quiet --processes 2 --disable-progress-bar models tests/singular
+	@CARTWRIGHT_WAREHOUSE=target/lint/cartwright.duckdb DBT_TARGET_PATH=target/lint PYTHONWARNINGS=ignore \
+		$(BIN)/sqlfluff lint --quiet --processes 2 --disable-progress-bar models tests/singular
 
 demo-data: .venv/.ready ## Write the demo shop's raw tables again (seeds/raw)
 	@$(BIN)/python -m seeds.simulator demo

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import duckdb
 import pytest
 from project.exceptions import EXCEPTIONS
 from project.rules import RULES, RULES_OF_COLUMNS, Rule, broken
-from project.tree import Project
+from project.tree import Project, read_project, with_real_columns
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def project(dbt: Any) -> Project:
+    """The project as the rules see it, parsed once."""
+    return read_project(dbt.parse(), ROOT)
+
+
+@pytest.fixture(scope="module")
+def built_project(dbt: Any, demo: duckdb.DuckDBPyConnection) -> Project:
+    """The same, each model with the columns that it has in the demo shop's warehouse."""
+    return with_real_columns(read_project(dbt.parse(), ROOT), demo)
 
 
 def expect_none(rule: Rule, project: Project) -> None:
