@@ -187,7 +187,7 @@ def _write_marts(
                 " (format parquet, compression zstd)"
             )
             counts[mart.name] = _count(connection, mart.relation)
-        row = connection.execute("select as_of_date from staging.base_shop__as_of").fetchone()
+        row = connection.execute("select as_of_date from staging.stg_shop__as_of").fetchone()
         connection.execute("detach published")
     return (str(row[0]) if row and row[0] else None), counts
 

@@ -99,7 +99,9 @@ def _start(rng: random.Random) -> datetime:
     """A moment near an anchor, or anywhere in 300 days."""
     if rng.random() < 0.6:
         before = rng.choice((0, 0, 1, 10, 29, 30, 31, 45, 180, 400))
-        return rng.choice(ANCHORS) - timedelta(minutes=before) + rng.choice((-1, 0, 1)) * MICROSECOND
+        return (
+            rng.choice(ANCHORS) - timedelta(minutes=before) + rng.choice((-1, 0, 1)) * MICROSECOND
+        )
     return FIRST_MOMENT + timedelta(seconds=rng.randrange(300 * 86_400))
 
 
@@ -146,7 +148,7 @@ class _Maker:
         quiet = rng.random() < 0.4
         names = QUIET_NAMES if quiet else NAMES
         count = rng.choice((1, 1, 2, 3)) if quiet else rng.choice((1, 2, 4, 8, 12))
-        gaps = GAPS
+        gaps: tuple[timedelta, ...] = GAPS
         if rng.random() < 0.04:
             count, gaps = rng.randint(20, 40), (BUCKET - MICROSECOND, BUCKET / 2)
         bot_rate = rng.choice((0.0, 0.0, 0.15, 1.0 if rng.random() < 0.2 else 0.0))

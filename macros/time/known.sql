@@ -1,6 +1,6 @@
 {# Whether a row of this time is known on as_of_date: every state is built from such rows alone. #}
 {% macro is_known(time_column) -%}
-    {{ time_column }} < (select known_until_at from {{ ref('base_shop__as_of') }})
+    {{ time_column }} < (select known_until_at from {{ ref('stg_shop__as_of') }})
 {%- endmacro %}
 
 

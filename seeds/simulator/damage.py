@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from seeds.simulator.config import Ints, Streams
 from seeds.simulator.contract import KEYS
 
-FUTURE = datetime(2099, 1, 1, 12)
+FUTURE = datetime(2099, 1, 1, 12)  # noqa: DTZ001 - all of the simulator's times are UTC
 DUPLICATED = {"customers": 3, "orders": 5, "order_items": 6, "payments": 5, "messages": 6}
 
 

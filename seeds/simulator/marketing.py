@@ -161,11 +161,12 @@ def experiments_table(shop: Shop, visits: Visits, streams: Streams) -> tuple[pa.
         for kind, members in (("order", order), ("cart", cart & ~order), ("other", ~cart & ~order)):
             # A fixed share of each kind, shuffled: the realised lift is then the planted one.
             who = rng.permutation(np.flatnonzero(members))
-            in_b[who[: int(round(len(who) * share_of[kind]))]] = True
+            in_b[who[: round(len(who) * share_of[kind])]] = True
         rows.append((np.full(len(at), index), in_b, device[at], exposed))
-        realised = []
-        for group in (~in_b, in_b):
-            realised.append(float(order[group].sum() / max(int((cart | order)[group].sum()), 1)))
+        realised = [
+            float(order[group].sum() / max(int((cart | order)[group].sum()), 1))
+            for group in (~in_b, in_b)
+        ]
         truth.append({
             "experiment_id": name, "starts_at_ms": start, "ends_at_ms": end, "planted_lift": lift,
             "devices": len(at), "cart_to_order_a": realised[0], "cart_to_order_b": realised[1],

@@ -110,7 +110,7 @@ class Lines:
 
     @property
     def goods(self) -> Ints:
-        """quantity x unit price in cents (prices are whole cents)."""
+        """Quantity x unit price in cents (prices are whole cents)."""
         return self.quantity * (self.price // 100)
 
 

@@ -108,9 +108,7 @@ class _Builder:
         ))  # fmt: skip
 
     def plan(self) -> Plan:
-        columns = []
-        for i in range(8):
-            columns.append(np.concatenate([part[i] for part in self.parts]))
+        columns = [np.concatenate([part[i] for part in self.parts]) for i in range(8)]
         self.parts.clear()
         return Plan(*columns)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import Build
 from money_ledger import LedgerLine, Order, Rates, RefundShare, last_complete_day, ledger
 from random_shops import as_tables, make_rates, make_shops
 from shops import Row, dicts, write_tables
+from warehouses import Build
 
 SEED = 20240607
 SHOP_COUNT = 1000

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from conftest import Build, Dbt
 from differences import differences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_devices import BUCKET, MICROSECOND, as_tables, delivered, make_households
 from session_ledger import GAP, Event, Ledger, Session, end_of_day, reporting_date
 from shops import columns_of, dicts, write_csv
+from warehouses import Build, Dbt
 
 SEED = 20241027
 HOUSEHOLD_COUNT = 2000
@@ -99,7 +100,7 @@ def gaps_of(events: list[Event]) -> list[timedelta]:
     ordered = sorted(events, key=lambda event: (event.anonymous_id, event.event_at))
     return [
         later.event_at - event.event_at
-        for event, later in zip(ordered, ordered[1:], strict=False)
+        for event, later in pairwise(ordered)
         if event.anonymous_id == later.anonymous_id
     ]
 

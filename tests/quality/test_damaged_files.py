@@ -26,8 +26,8 @@ from broken_rows import (
     valid_rows,
     valid_value,
 )
-from conftest import Build, BuildFailed, Dbt
 from shops import Row, dicts, mart_rows, marts, small_shop, write_csv, write_tables
+from warehouses import Build, BuildFailed, Dbt
 
 LOAD_DATE = "2024-01-04"
 AS_OF = "2024-01-03"

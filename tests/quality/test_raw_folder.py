@@ -18,10 +18,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from shops import PROJECT, small_shop, write_csv, write_tables
 
-from orchestration.raw_files import sql_text
+from orchestration.raw_files import RawFileError, sql_text
 from orchestration.raw_folder import (
     DEMO_FOLDER,
-    RawFileError,
     RawFiles,
     inspect_folder,
     inspect_to_json,

@@ -10,9 +10,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Build
 from demo_sample import RAGGED_LINES, TextRow, demo_sample
 from shops import marts, write_csv
+from warehouses import Build
 
 LOAD_DATE = "2026-07-02"
 Sample = dict[str, list[TextRow]]

@@ -3,7 +3,7 @@
 with
 
 as_of as (
-    select as_of_date, known_until_at from {{ ref('base_shop__as_of') }}
+    select as_of_date, known_until_at from {{ ref('stg_shop__as_of') }}
 ),
 
 {% set times = {

@@ -1,4 +1,4 @@
--- Grain: one row per calendar day, from the first order or session to the end of as_of_date's year.
+-- Grain: one row per calendar day, of the years from the first order, session or refund to as_of_date.
 with
 
 orders as (
@@ -9,19 +9,25 @@ sessions as (
     select session_date from {{ ref('fct_sessions') }}
 ),
 
+refunds as (
+    select refund_date from {{ ref('fct_refunds') }}
+),
+
 as_of as (
-    select as_of_date from {{ ref('base_shop__as_of') }}
+    select as_of_date from {{ ref('stg_shop__as_of') }}
 ),
 
 first_dates as (
     select min(order_date) as first_date from orders
     union all
     select min(session_date) as first_date from sessions
+    union all
+    select min(refund_date) as first_date from refunds
 ),
 
 bounds as (
     select
-        min(first_dates.first_date) as from_date,
+        cast(date_trunc('year', min(first_dates.first_date)) as date) as from_date,
         cast(date_trunc('year', max(as_of.as_of_date)) + interval '1' year as date) as to_date
     from first_dates
     cross join as_of

@@ -16,7 +16,7 @@ rates as (
 ),
 
 as_of as (
-    select as_of_date from {{ ref('base_shop__as_of') }}
+    select as_of_date from {{ ref('stg_shop__as_of') }}
 ),
 
 rates_as_of as (

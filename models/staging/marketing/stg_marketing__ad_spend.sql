@@ -7,7 +7,7 @@ ad_spend as (
 ),
 
 as_of as (
-    select as_of_date from {{ ref('base_shop__as_of') }}
+    select as_of_date from {{ ref('stg_shop__as_of') }}
 ),
 
 ad_spend_known as (

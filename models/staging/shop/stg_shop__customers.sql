@@ -11,7 +11,7 @@ age_bands as (
 ),
 
 as_of as (
-    select as_of_date from {{ ref('base_shop__as_of') }}
+    select as_of_date from {{ ref('stg_shop__as_of') }}
 ),
 
 customers_known as (

@@ -1,0 +1,77 @@
+"""Runs dbt for the tests: in this process, one parse for the whole session."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+PROJECT = Path(__file__).resolve().parent.parent
+Build = Callable[..., duckdb.DuckDBPyConnection]
+
+
+class BuildFailed(AssertionError):
+    """A dbt invocation that did not succeed; the message is what dbt told."""
+
+
+class Dbt:
+    """dbt in this process: `parse` once, then each build takes a second or two."""
+
+    def __init__(self, folder: Path) -> None:
+        from dbt.cli.main import dbtRunner
+
+        self._runner_class = dbtRunner
+        self._folder = folder
+        self._manifest: Any = None
+
+    def run(self, *arguments: str, warehouse: Path, variables: dict[str, Any]) -> Any:
+        """Run one dbt command on `warehouse`; raises BuildFailed with dbt's own messages."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        os.environ["CARTWRIGHT_WAREHOUSE"] = str(warehouse)
+        messages: list[str] = []
+
+        def note(event: Any) -> None:
+            if event.info.level in ("error", "warn"):
+                messages.append(event.info.msg)
+
+        runner = self._runner_class(
+            manifest=self._manifest,
+            callbacks=[note],
+        )
+        result = runner.invoke(
+            [
+                "--quiet",
+                *arguments,
+                "--project-dir",
+                str(PROJECT),
+                "--profiles-dir",
+                str(PROJECT),
+                "--target-path",
+                str(self._folder / "target"),
+                "--log-path",
+                str(self._folder / "logs"),
+                "--vars",
+                json.dumps(variables),
+            ]
+        )
+        # dbt-duckdb keeps the file open for a next invocation: let others read it.
+        close_all: Any = DuckDBConnectionManager.close_all_connections
+        close_all()
+        gc.collect()
+        if not result.success:
+            raise BuildFailed("\n".join(messages) or str(result.exception))
+        return result.result
+
+    def parse(self) -> Any:
+        """The manifest, parsed once."""
+        if self._manifest is None:
+            self._manifest = self.run(
+                "parse", warehouse=self._folder / "cartwright.duckdb", variables={}
+            )
+        return self._manifest
