@@ -43,6 +43,8 @@ clean: ## Remove what was built; the environment stays
 .venv/.python:
 	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 is needed; install it, or set PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is needed: apt-get install python3-venv" >&2; exit 1; }
+	@# The project's own package, so that dbt finds its plugin from any folder.
+	@echo "$(CURDIR)" > .venv/lib/python3.11/site-packages/cartwright.pth
 	@touch $@
 
 .venv/.ready: .venv/.python requirements.txt

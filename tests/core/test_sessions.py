@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -260,6 +261,21 @@ def test_session_ids_hang_on_nothing_but_device_and_start(both: dict[str, Tracke
     assert len(common) >= 500
     assert {key: autumn[key] for key in common} == {key: spring[key] for key in common}
     assert len(set(autumn.values())) == len(autumn)
+
+
+def test_events_delivered_again_are_duplicates(tracked: Tracked) -> None:
+    """An event that comes twice, at whatever time, is one event and no breach of the contract."""
+    verdicts = dict(
+        tracked.connection.execute(
+            "select verdict, count(*) from staging.base_web__events_set_aside"
+            " where event_id not like 'broken-%' group by verdict"
+        ).fetchall()
+    )
+    deliveries = Counter(row.event_id for row in tracked.rows)
+    assert verdicts == {
+        "kept": sum(count > 1 for count in deliveries.values()),
+        "duplicate": sum(count - 1 for count in deliveries.values()),
+    }
 
 
 def test_every_event_carries_the_customer_known_by_then(tracked: Tracked) -> None:

@@ -75,25 +75,33 @@ buckets as (
 buckets_compared as (
     select
         *,
-        coalesce(
-            {{ microseconds_between(
-                'lag(ended_at) over (partition by anonymous_id order by bucket)', 'started_at'
-            ) }} >= {{ var('session_gap_minutes') * 60000000 }},
-            true
-        ) as is_session_start
+        lag(ended_at) over device as previous_ended_at,
+        lead(started_at) over device as next_started_at
     from buckets
+    window device as (partition by anonymous_id order by bucket)
 ),
 
-buckets_numbered as (
+{% set gap = var('session_gap_minutes') * 60000000 %}
+
+buckets_bounded as (
+    select
+        *,
+        coalesce({{ microseconds_between('previous_ended_at', 'started_at') }} >= {{ gap }}, true)
+            as is_session_start,
+        coalesce({{ microseconds_between('ended_at', 'next_started_at') }} >= {{ gap }}, true)
+            as is_session_end
+    from buckets_compared
+),
+
+-- Only the parts of longer sessions are numbered.
+parts_numbered as (
     select
         *,
         sum(case when is_session_start then 1 else 0 end) over (
             partition by anonymous_id order by bucket rows unbounded preceding
-        ) as session_number,
-        coalesce(
-            lead(is_session_start) over (partition by anonymous_id order by bucket), true
-        ) as is_session_end
-    from buckets_compared
+        ) as session_number
+    from buckets_bounded
+    where not (is_session_start and is_session_end)
 ),
 
 sessions as (
@@ -104,7 +112,7 @@ sessions as (
         first_event,
         {{ (counts + stage_times) | join(',\n        ') }},
         slowest_page_load_ms
-    from buckets_numbered
+    from buckets_bounded
     where is_session_start and is_session_end
     union all
     select
@@ -119,8 +127,7 @@ sessions as (
         min({{ column }}) as {{ column }},
         {% endfor %}
         max(slowest_page_load_ms) as slowest_page_load_ms
-    from buckets_numbered
-    where not (is_session_start and is_session_end)
+    from parts_numbered
     group by anonymous_id, session_number
 ),
 
