@@ -6,7 +6,7 @@
 
 {# The host of an address, in lower case, without a leading www; NULL where it has none. #}
 {% macro url_host(url) -%}
-    nullif(lower(regexp_replace(regexp_extract({{ url }}, '^[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#:]+)', 1), '^www\.', '')), '')
+    nullif(regexp_replace(lower(regexp_extract({{ url }}, '^[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#:]+)', 1)), '^www\.', ''), '')
 {%- endmacro %}
 
 

@@ -64,6 +64,8 @@ rows_judged as (
 {# The CTEs that find the sound rows whose key comes more than once, and number their copies. #}
 {% macro repeated_rows(table) %}
 {% set key = contract_key(table) | join(', ') %}
+{% set copies_differ_in = raw_contract(table)
+    | selectattr('config.meta.differs_between_copies', 'true') | map(attribute='name') | list %}
 keys_repeated as (
     select
         {{ key }},
@@ -86,7 +88,7 @@ repeated_rows_unpacked as (
         *,
         {{ row_content(table) }} as row_content,
         {{ row_content(table, for_marts=true) }} as published_content,
-        {{ row_content(table, of_copies=true) }} as row_identity
+        {{ row_identity(table) }} as row_identity
     from repeated_rows
 ),
 
@@ -95,7 +97,8 @@ repeated_rows_ranked as (
         *,
         min(row_identity) over (partition by {{ key }}) as kept_identity,
         row_number() over (
-            partition by {{ key }}, row_identity order by row_content, file_name
+            partition by {{ key }}, row_identity
+            order by {{ (copies_differ_in + ['row_content', 'file_name']) | join(', ') }}
         ) as copy_number
     from repeated_rows_unpacked
 )
@@ -110,15 +113,25 @@ repeated_rows_ranked as (
 {%- endmacro %}
 
 
-{#
-    The row as it came (raw_row) as JSON; with `for_marts` without what would tell a person, with
-    `of_copies` without the columns in which copies of one row may differ.
-#}
-{% macro row_content(table, for_marts=false, of_copies=false) -%}
+{# The row as it came (raw_row) as JSON; with `for_marts` without what would tell a person. #}
+{% macro row_content(table, for_marts=false) -%}
     {%- set values = {} -%}
-    {%- for column in raw_contract(table) if not (of_copies and column.config.meta.differs_between_copies) -%}
+    {%- for column in raw_contract(table) -%}
         {%- set value = 'raw_row.' ~ column.name -%}
         {%- do values.update({column.name: publishable(value, column.config.meta) if for_marts else value}) -%}
+    {%- endfor -%}
+    {{ json_row(values) }}
+{%- endmacro %}
+
+
+{#
+    What a row tells, as JSON: its values in their types, however they were written, but for the columns
+    in which copies of one row may differ (when each arrived).
+#}
+{% macro row_identity(table) -%}
+    {%- set values = {} -%}
+    {%- for column in raw_contract(table) if not column.config.meta.differs_between_copies -%}
+        {%- do values.update({column.name: column.name}) -%}
     {%- endfor -%}
     {{ json_row(values) }}
 {%- endmacro %}
