@@ -1,3 +1,9 @@
+{# Whether an order of this status counts as revenue: not a pending one, not a cancelled one. #}
+{% macro has_revenue(status) -%}
+    {{ status }} in ('paid', 'shipped', 'delivered')
+{%- endmacro %}
+
+
 {# Join condition: the rate of stg_shop__fx_rates that converts `currency` on `date`. #}
 {% macro rate_holds(rates, currency, date) -%}
     {{ rates }}.currency = upper(coalesce({{ currency }}, '{{ var("reporting_currency") }}'))

@@ -25,7 +25,7 @@ rates as (
 orders_rated as (
     select
         orders.order_id,
-        orders.status in ('paid', 'shipped', 'delivered') as is_revenue,
+        {{ has_revenue('orders.status') }} as is_revenue,
         orders.currency,
         orders.discount_amount,
         orders.ordered_at,

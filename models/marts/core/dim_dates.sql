@@ -1,4 +1,5 @@
--- Grain: one row per calendar day, of the years from the first order, session or refund to as_of_date.
+-- Grain: one row per calendar day.
+-- Whole years, from that of the first order, session or refund to that of as_of_date.
 with
 
 orders as (

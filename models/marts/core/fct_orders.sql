@@ -46,7 +46,7 @@ order_sums as (
 orders_rated as (
     select
         orders.*,
-        orders.status in ('paid', 'shipped', 'delivered') as is_revenue,
+        {{ has_revenue('orders.status') }} as is_revenue,
         {{ reporting_date('orders.ordered_at') }} as order_date,
         rates.rate
     from orders
