@@ -41,6 +41,7 @@ class PublishError(Exception):
 class Mart:
     """A public mart of the dbt project, as its manifest describes it."""
 
+    unique_id: str
     name: str
     relation: str
     description: str
@@ -65,8 +66,8 @@ def publish(warehouse: Path, target: Path, folder: Path) -> dict[str, Any]:
     `warehouse` is the work file, `target` dbt's target folder, `folder` where BI tools read. Raises
     PublishError where the last build did not pass, leaving what was published before as it is.
     """
-    checks = _passed_checks(target)
     marts = _public_marts(target)
+    checks = _passed_checks(target, marts)
     started_at = datetime.now(UTC)
     build_id = started_at.strftime("%Y%m%dT%H%M%S%fZ")
     parquet_folder = folder / "parquet" / build_id
@@ -113,8 +114,8 @@ def publish(warehouse: Path, target: Path, folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _passed_checks(target: Path) -> int:
-    """The number of dbt tests of the last build; raises PublishError unless all of it passed."""
+def _passed_checks(target: Path, marts: Sequence[Mart]) -> int:
+    """The number of dbt tests of the last build; PublishError unless it built all and passed."""
     path = target / "run_results.json"
     if not path.exists():
         raise PublishError("There is no build to publish: run `make build` or `dbt build` first.")
@@ -127,17 +128,31 @@ def _passed_checks(target: Path) -> int:
     steps = results["results"]
     failed = [step for step in steps if step["status"] not in ("success", "pass", "no-op")]
     if failed:
-        names = ", ".join(step["unique_id"].split(".")[2] for step in failed[:5])
         raise PublishError(
             f"The last build did not pass, so nothing was published: {len(failed)} of "
-            f"{len(steps)} steps failed, warned or were skipped ({names}"
-            f"{', ...' if len(failed) > 5 else ''}). Mend them and run `dbt build` again."
+            f"{len(steps)} steps failed, warned or were skipped ({_names(failed)}). Mend them and "
+            "run `dbt build` again."
+        )
+    built = {step["unique_id"] for step in steps}
+    left_out = [{"unique_id": mart.unique_id} for mart in marts if mart.unique_id not in built]
+    if left_out:
+        raise PublishError(
+            f"The last build left out {len(left_out)} of {len(marts)} marts ({_names(left_out)}), "
+            "so nothing was published: run `dbt build` without a selection."
         )
     return sum(step["unique_id"].startswith(("test.", "unit_test.")) for step in steps)
 
 
+def _names(steps: Sequence[dict[str, Any]]) -> str:
+    names = [step["unique_id"].split(".")[2] for step in steps]
+    return ", ".join(names[:5] + ["..."] * (len(names) > 5))
+
+
 def _public_marts(target: Path) -> list[Mart]:
-    manifest = json.loads((target / "manifest.json").read_text())
+    path = target / "manifest.json"
+    if not path.exists():
+        raise PublishError("There is no build to publish: run `make build` or `dbt build` first.")
+    manifest = json.loads(path.read_text())
     marts = []
     for node in manifest["nodes"].values():
         if node["resource_type"] == "model" and node["config"]["access"] == "public":
@@ -145,6 +160,7 @@ def _public_marts(target: Path) -> list[Mart]:
             dates = [name for name, column in columns.items() if column["data_type"] == "date"]
             marts.append(
                 Mart(
+                    unique_id=node["unique_id"],
                     name=node["name"],
                     relation=f'"{node["schema"]}"."{node["alias"]}"',
                     description=node["description"],

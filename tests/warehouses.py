@@ -29,6 +29,11 @@ class Dbt:
         self._folder = folder
         self._manifest: Any = None
 
+    @property
+    def target(self) -> Path:
+        """dbt's target folder, with the artifacts of the last command."""
+        return self._folder / "target"
+
     def run(self, *arguments: str, warehouse: Path, variables: dict[str, Any]) -> Any:
         """Run one dbt command on `warehouse`; raises BuildFailed with dbt's own messages."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -53,7 +58,7 @@ class Dbt:
                 "--profiles-dir",
                 str(PROJECT),
                 "--target-path",
-                str(self._folder / "target"),
+                str(self.target),
                 "--log-path",
                 str(self._folder / "logs"),
                 "--vars",
