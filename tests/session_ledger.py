@@ -83,9 +83,9 @@ class Event:
         return ALIASES.get(self.event_name.lower(), self.event_name.lower())
 
     @property
-    def page_kind(self) -> str:
-        """The page type, lower case, `other` where none is sent."""
-        return (self.page_type or "other").lower()
+    def page_kind(self) -> str | None:
+        """The page type, lower case."""
+        return self.page_type.lower() if self.page_type else None
 
     @property
     def page_path(self) -> str | None:
@@ -364,6 +364,7 @@ class Ledger:
 
     def _origin(self, session: Session) -> dict[str, Any]:
         first = session.events[0]
+        landing = next((event for event in session.events if event.page_path), None)
         return {
             "anonymous_id": session.anonymous_id,
             "customer_id": self.customer_of(session),
@@ -374,8 +375,8 @@ class Ledger:
             "utm_campaign": first.utm_campaign,
             "utm_content": first.utm_content,
             "referrer_host": first.referrer_host,
-            "landing_page_path": first.page_path,
-            "landing_page_type": first.page_kind,
+            "landing_page_path": landing.page_path if landing else None,
+            "landing_page_type": landing.page_kind if landing else None,
             "device": first.device,
             "browser": first.browser,
             "country": first.country,

@@ -31,7 +31,7 @@ class Dbt:
 
     @property
     def target(self) -> Path:
-        """dbt's target folder, with the artifacts of the last command."""
+        """Dbt's target folder, with the artifacts of the last command."""
         return self._folder / "target"
 
     def run(self, *arguments: str, warehouse: Path, variables: dict[str, Any]) -> Any:

@@ -423,8 +423,12 @@ def _sessions(plan: Plan, events: Events, planned: Ints) -> Sessions:
     bits = STAGE_BITS[events.name]
     bits[events.page_type == BLOG] |= 1
     stages = np.bitwise_or.reduceat(bits, first)
-    engaged = np.maximum.reduceat(events.engaged, first)
-    bounced = (count == 1) & (events.name[first] == PAGE_VIEW) & (engaged < BOUNCE_ENGAGED_MS)
+    engaged = np.add.reduceat(np.maximum(events.engaged, 0).astype(np.int64), first)
+    viewed = np.add.reduceat((events.name == PAGE_VIEW).astype(np.int64), first)
+    # What a tracker sends by itself is no act of the visitor.
+    technical = np.isin(events.name, (SESSION_START, VIEW_ITEM_LIST))
+    acted = count - viewed - np.add.reduceat(technical.astype(np.int64), first)
+    bounced = (viewed <= 1) & (acted == 0) & (engaged < BOUNCE_ENGAGED_MS)
     stages = np.where(bounced, stages, stages | 1)
     customer = np.maximum.reduceat(events.customer, first)
     # The first identified event of a session: the count of unidentified ones before it.

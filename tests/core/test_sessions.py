@@ -457,9 +457,16 @@ def cut_by_hand(events: list[Event]) -> dict[Key, dict[str, Any]]:
                 (event.event_at for event in session.events if event.shows_interest), default=None
             ),
             "first_event": {
-                name: staged(session.events[0])[name]
-                for name in (*LANDING[2:], *ORIGIN[1:], "page_path", "page_type")
+                name: staged(session.events[0])[name] for name in (*LANDING[2:], *ORIGIN[1:])
             },
+            "landing_page": next(
+                (
+                    {name: staged(event)[name] for name in ("page_path", "page_type")}
+                    for event in session.events
+                    if event.page_path
+                ),
+                None,
+            ),
         }
         for session in ledger.sessions
     }

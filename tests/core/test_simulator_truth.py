@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 from differences import differences
-from session_ledger import GAP, TECHNICAL, end_of_day
+from session_ledger import GAP, end_of_day
 
 from seeds.simulator.__main__ import demo as simulate
 from seeds.simulator.config import QUALITY
@@ -133,24 +133,9 @@ def test_every_session_of_the_truth_is_found_and_no_other(
 
 
 def test_sessions_bounce_as_in_the_truth(shop: Shop, truth: dict[Key, dict[str, Any]]) -> None:
-    """Bounces are the truth's, but where a tag sent events of its own, which it takes for acts."""
-    names = ", ".join(f"'{name}'" for name in TECHNICAL)
-    unclear = set(
-        shop.rows(
-            "select sessions.anonymous_id, sessions.started_at"
-            " from marts.fct_sessions as sessions inner join staging.stg_web__events as events"
-            " on sessions.anonymous_id = events.anonymous_id"
-            " and events.event_at between sessions.started_at and sessions.ended_at"
-            f" where events.event_name in ({names})"
-        )
-    )
-    found = sessions(shop, "is_bounced")
-    expected = {key: row["is_bounced"] for key, row in truth.items() if key not in unclear}
-    assert len(expected) >= 0.9 * len(truth)
-    assert not differences(
-        {key: bounced for key, bounced in found.items() if key not in unclear}, expected
-    )
-    assert not any(truth[key]["is_bounced"] for key in unclear & truth.keys())
+    """Bounces are the truth's, session by session."""
+    expected = {key: row["is_bounced"] for key, row in truth.items()}
+    assert not differences(sessions(shop, "is_bounced"), expected)
 
 
 def test_every_web_order_is_in_its_session(shop: Shop, truth: dict[Key, dict[str, Any]]) -> None:
@@ -326,8 +311,7 @@ def test_conversion_and_bounce_rate_are_those_of_the_truth(shop: Shop) -> None:
     )[0]
     orders = shop.told("purchase_sessions") + shop.told("lost_purchase_events")
     assert converted == pytest.approx(orders / shop.told("human_sessions"), abs=0.0005)
-    # Tags' own events are acts in the truth, by which fewer sessions bounce there.
-    assert 0 <= bounced - shop.told("bounce_rate") <= 0.003
+    assert bounced == pytest.approx(shop.told("bounce_rate"), abs=0.0005)
 
 
 def test_channels_are_those_of_the_truth(shop: Shop, truth: dict[Key, dict[str, Any]]) -> None:

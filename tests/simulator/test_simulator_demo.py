@@ -68,9 +68,13 @@ def _sessions(rows: list[Event]) -> list[list[Event]]:
     return sessions
 
 
+TECHNICAL = {"session_start", "view_item_list"}  # sent by the tracker itself
+
+
 def _bounced(session: list[Event]) -> bool:
-    only = session[0]
-    return len(session) == 1 and only.name == "page_view" and only.engaged < 10_000
+    names = [event.name for event in session if event.name not in TECHNICAL]
+    engaged = sum(max(event.engaged, 0) for event in session)
+    return names.count("page_view") == len(names) <= 1 and engaged < 10_000
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

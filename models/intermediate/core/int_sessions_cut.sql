@@ -30,8 +30,8 @@ events as (
 ),
 
 {% set first_event = [
-    'page_path', 'page_type', 'device', 'browser', 'country', 'referrer_host', 'utm_source', 'utm_medium',
-    'utm_campaign', 'utm_content'
+    'device', 'browser', 'country', 'referrer_host', 'utm_source', 'utm_medium', 'utm_campaign',
+    'utm_content'
 ] %}
 {% set stage_times = [
     'interest_event_at', 'consideration_at', 'intent_at', 'add_to_cart_at', 'begin_checkout_at',
@@ -49,6 +49,9 @@ buckets as (
         min(event_at) as started_at,
         max(event_at) as ended_at,
         {{ first_by(packed(first_event), ['event_at', 'event_id']) }} as first_event,
+        -- A tracker's own first event (session_start) may come without a page.
+        {{ first_by(packed(['page_path', 'page_type']), ['event_at', 'event_id']) }}
+            filter (where page_path is not null) as landing_page,
         count(*) as event_count,
         count(*) filter (where event_name = 'page_view') as page_view_count,
         count(*) filter (where is_interaction) as interaction_count,
@@ -110,6 +113,7 @@ sessions as (
         started_at,
         ended_at,
         first_event,
+        landing_page,
         {{ (counts + stage_times) | join(',\n        ') }},
         slowest_page_load_ms
     from buckets_bounded
@@ -120,6 +124,7 @@ sessions as (
         min(started_at) as started_at,
         max(ended_at) as ended_at,
         {{ first_by('first_event', ['started_at']) }} as first_event,
+        {{ first_by('landing_page', ['started_at']) }} as landing_page,
         {% for column in counts %}
         cast(sum({{ column }}) as bigint) as {{ column }},
         {% endfor %}

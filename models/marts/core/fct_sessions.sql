@@ -55,8 +55,8 @@ sessions_complete as (
         ] -%}
         sessions_judged.first_event.{{ column }} as {{ column }},
         {% endfor -%}
-        sessions_judged.first_event.page_path as landing_page_path,
-        sessions_judged.first_event.page_type as landing_page_type,
+        sessions_judged.landing_page.page_path as landing_page_path,
+        sessions_judged.landing_page.page_type as landing_page_type,
         {% for column in ['device', 'browser', 'country'] -%}
         sessions_judged.first_event.{{ column }} as {{ column }},
         {% endfor -%}

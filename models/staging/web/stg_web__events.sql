@@ -22,7 +22,7 @@ events_known as (
         event_names.journey_stage,
         coalesce(event_names.is_interaction, true) as is_interaction,
         {{ url_path('events_kept.page_url') }} as page_path,
-        coalesce(events_kept.page_type, 'other') as page_type,
+        events_kept.page_type,
         events_kept.device,
         events_kept.browser,
         events_kept.country,
