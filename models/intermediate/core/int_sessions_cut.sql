@@ -51,7 +51,7 @@ buckets as (
         {{ first_by(packed(first_event), ['event_at', 'event_id']) }} as first_event,
         -- A tracker's own first event (session_start) may come without a page.
         {{ first_by(packed(['page_path', 'page_type']), ['event_at', 'event_id']) }}
-            filter (where page_path is not null) as landing_page,
+        filter (where page_path is not null) as landing_page,
         count(*) as event_count,
         count(*) filter (where event_name = 'page_view') as page_view_count,
         count(*) filter (where is_interaction) as interaction_count,
