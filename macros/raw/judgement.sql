@@ -1,47 +1,48 @@
 {#
     The CTEs that give each row of `rows_read` (typed_rows of `table`) a verdict: kept, duplicate (an
     exact copy of a kept row) or rejected. They end in `rows_judged`, every row, and `rows_set_aside`,
-    the rows that needed a second look: the rejected ones and all whose key comes more than once; only
-    those are unpacked and windowed. Of rows with one key but different content the first in text order
-    is kept, so that the choice does not hang on the order of rows or files. `reference_breach` names a
-    column of `rows_read` that says what the contract's columns alone cannot: an item of no order.
+    the rows whose key comes more than once or in a rejected row: only those need a second look, and are
+    unpacked and windowed. Of rows with one key but different content the first in text order is kept,
+    so that the choice does not hang on the order of rows or files. `reference_breach` names a column of
+    `rows_read` that says what the contract's columns alone cannot: an item of no order.
 #}
 {% macro judgement(table, rows_read, reference_breach='null') %}
+{% set key = contract_key(table) | join(', ') %}
 rows_checked as {{ inlined() }} (
     select
         *,
-        coalesce(contract_breach, {{ reference_breach }}) as reject_reason
+        coalesce(contract_breach, {{ reference_breach }}) as breach
     from {{ rows_read }}
 ),
 
-{{ repeated_rows(table) }},
+keys_in_question as (
+    select
+        {{ key }},
+        true as is_in_question
+    from rows_checked
+    group by {{ key }}
+    having count(*) > 1 or count(breach) > 0
+),
+
+{{ rows_ranked(table) }},
 
 rows_set_aside as (
-    select
-        {{ contract_columns(table) }},
-        file_name,
-        {{ row_content(table) }} as row_content,
-        {{ row_content(table, for_marts=true) }} as published_content,
-        reject_reason,
-        'rejected' as verdict
-    from rows_checked
-    where reject_reason is not null
-    union all
     select
         {{ contract_columns(table) }},
         file_name,
         row_content,
         published_content,
         case
+            when breach is not null then breach
             when row_identity <> kept_identity
-                then 'another row has the same {{ contract_key(table) | join(", ") }} and different content'
+                then 'another row has the same {{ key }} and different content'
         end as reject_reason,
         case
-            when row_identity <> kept_identity then 'rejected'
+            when breach is not null or row_identity <> kept_identity then 'rejected'
             when copy_number > 1 then 'duplicate'
             else 'kept'
         end as verdict
-    from repeated_rows_ranked
+    from rows_ranked
 ),
 
 rows_judged as (
@@ -50,65 +51,54 @@ rows_judged as (
     select
         {{ contract_columns(table, 'rows_checked.') }},
         file_name,
-        cast(null as text) as row_content, -- a plain row needs no copy of itself
-        cast(null as text) as published_content,
-        reject_reason,
+        cast(null as string) as row_content, -- a plain row needs no copy of itself
+        cast(null as string) as published_content,
+        cast(null as string) as reject_reason,
         'kept' as verdict
     from rows_checked
-    left join keys_repeated on {{ same_key(table) }}
-    where reject_reason is null and keys_repeated.is_repeated is null
+    left join keys_in_question on {{ same_key(table) }}
+    where keys_in_question.is_in_question is null
 )
 {% endmacro %}
 
 
-{# The CTEs that find the sound rows whose key comes more than once, and number their copies. #}
-{% macro repeated_rows(table) %}
+{# The CTEs that unpack the rows in question and number the copies of each sound one. #}
+{% macro rows_ranked(table) %}
 {% set key = contract_key(table) | join(', ') %}
 {% set copies_differ_in = raw_contract(table)
     | selectattr('config.meta.differs_between_copies', 'true') | map(attribute='name') | list %}
-keys_repeated as (
-    select
-        {{ key }},
-        true as is_repeated
-    from rows_checked
-    where reject_reason is null
-    group by {{ key }}
-    having count(*) > 1
-),
-
-repeated_rows as (
+rows_in_question as (
     select rows_checked.*
     from rows_checked
-    inner join keys_repeated on {{ same_key(table) }}
-    where rows_checked.reject_reason is null
+    inner join keys_in_question on {{ same_key(table) }}
 ),
 
-repeated_rows_unpacked as (
+rows_unpacked as (
     select
         *,
         {{ row_content(table) }} as row_content,
         {{ row_content(table, for_marts=true) }} as published_content,
         {{ row_identity(table) }} as row_identity
-    from repeated_rows
+    from rows_in_question
 ),
 
-repeated_rows_ranked as (
+rows_ranked as (
     select
         *,
-        min(row_identity) over (partition by {{ key }}) as kept_identity,
+        min(row_identity) over (partition by {{ key }}, breach is null) as kept_identity,
         row_number() over (
-            partition by {{ key }}, row_identity
+            partition by {{ key }}, breach is null, row_identity
             order by {{ (copies_differ_in + ['row_content', 'file_name']) | join(', ') }}
         ) as copy_number
-    from repeated_rows_unpacked
+    from rows_unpacked
 )
 {% endmacro %}
 
 
-{# Equality of the key in rows_checked and keys_repeated, NULLs equal. #}
+{# Equality of the key in rows_checked and keys_in_question, NULLs equal. #}
 {% macro same_key(table) -%}
     {%- for column in contract_key(table) -%}
-        rows_checked.{{ column }} is not distinct from keys_repeated.{{ column }}{{ ' and ' if not loop.last }}
+        rows_checked.{{ column }} is not distinct from keys_in_question.{{ column }}{{ ' and ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
 

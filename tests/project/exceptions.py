@@ -22,7 +22,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "macros_are_short": {
         "judgement": "the CTEs of one verdict: SQL that reads on its own, with little Jinja in it",
-        "repeated_rows": "the CTEs of judgement that are about repeated keys, already cut off",
     },
     "engines_are_named_in_macros_engine_alone": {
         "materialization_seed_duckdb": "dbt itself dispatches a materialization by its adapter",
