@@ -1,4 +1,4 @@
-"""dbt-duckdb plugin (profiles.yml): gives SQL the check of the raw folder, `inspect_raw_folder`."""
+"""dbt-duckdb plugin (profiles.yml): what dbt asks of the project's Python before a build."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import VARCHAR
 
+from orchestration.definitions import digest_definitions
+from orchestration.funnels import funnel_faults_as_json
 from orchestration.raw_folder import inspect_to_json
 
 
@@ -20,7 +22,15 @@ class Plugin(BasePlugin):
             Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Register `inspect_raw_folder(raw_path) -> text`: JSON as `inspect_to_json` gives it."""
+        """Register `inspect_raw_folder(raw_path)`, `inspect_funnels()` (JSON both) and
+        `digest_definitions()`.
+        """
         conn.create_function(
             "inspect_raw_folder", inspect_to_json, [VARCHAR], VARCHAR, side_effects=True
+        )
+        conn.create_function(
+            "inspect_funnels", funnel_faults_as_json, [], VARCHAR, side_effects=True
+        )
+        conn.create_function(
+            "digest_definitions", digest_definitions, [], VARCHAR, side_effects=True
         )

@@ -78,11 +78,15 @@ class Table:
 
 @dataclass
 class RawFiles:
-    """What the folder holds of one table; `file_format` is csv, parquet or absent."""
+    """What the folder holds of one table; `file_format` is csv, parquet or absent.
+
+    `stamps` has `<bytes>-<time of change>` for each of `files`.
+    """
 
     table_name: str
     file_format: str = "absent"
     files: list[str] = field(default_factory=list)
+    stamps: list[str] = field(default_factory=list)
     groups: list[FileGroup] = field(default_factory=list)
     missing_columns: list[str] = field(default_factory=list)
     unknown_columns: list[str] = field(default_factory=list)
@@ -151,10 +155,17 @@ def _inspect_table(folder: Path, table: Table, prefix: str) -> RawFiles:
         table_name=table.name,
         file_format=file_format,
         files=[relative(file, folder) for file in files],
+        stamps=[_stamp(file) for file in files],
         groups=groups,
         missing_columns=[column.name for column in table.columns if column.name not in present],
         unknown_columns=sorted(present - known),
     )
+
+
+def _stamp(file: Path) -> str:
+    """Tells whether a file is still the same one."""
+    status = file.stat()
+    return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def _breaches(group: FileGroup, table: Table, folder: Path) -> list[str]:

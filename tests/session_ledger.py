@@ -364,7 +364,8 @@ class Ledger:
 
     def _origin(self, session: Session) -> dict[str, Any]:
         first = session.events[0]
-        landing = next((event for event in session.events if event.page_path), None)
+        on_pages = [event for event in session.events if event.page_path]
+        landing, exit_ = (on_pages[0], on_pages[-1]) if on_pages else (None, None)
         return {
             "anonymous_id": session.anonymous_id,
             "customer_id": self.customer_of(session),
@@ -377,6 +378,10 @@ class Ledger:
             "referrer_host": first.referrer_host,
             "landing_page_path": landing.page_path if landing else None,
             "landing_page_type": landing.page_kind if landing else None,
+            "landing_page_load_ms": landing.page_load_ms if landing else None,
+            "exit_page_path": exit_.page_path if exit_ else None,
+            "exit_page_type": exit_.page_kind if exit_ else None,
+            "exit_page_load_ms": exit_.page_load_ms if exit_ else None,
             "device": first.device,
             "browser": first.browser,
             "country": first.country,

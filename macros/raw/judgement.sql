@@ -7,7 +7,7 @@
     `rows_read` that says what the contract's columns alone cannot: an item of no order.
 #}
 {% macro judgement(table, rows_read, reference_breach='null') %}
-{% set key = contract_key(table) | join(', ') %}
+{% set key = judged_key(table) | join(', ') %}
 rows_checked as {{ inlined() }} (
     select
         *,
@@ -35,7 +35,7 @@ rows_set_aside as (
         case
             when breach is not null then breach
             when row_identity <> kept_identity
-                then 'another row has the same {{ key }} and different content'
+                then 'another row has the same {{ contract_key(table) | join(', ') }} and different content'
         end as reject_reason,
         case
             when breach is not null or row_identity <> kept_identity then 'rejected'
@@ -64,7 +64,7 @@ rows_judged as (
 
 {# The CTEs that unpack the rows in question and number the copies of each sound one. #}
 {% macro rows_ranked(table) %}
-{% set key = contract_key(table) | join(', ') %}
+{% set key = judged_key(table) | join(', ') %}
 {% set copies_differ_in = raw_contract(table)
     | selectattr('config.meta.differs_between_copies', 'true') | map(attribute='name') | list %}
 rows_in_question as (
@@ -97,7 +97,7 @@ rows_ranked as (
 
 {# Equality of the key in rows_checked and keys_in_question, NULLs equal. #}
 {% macro same_key(table) -%}
-    {%- for column in contract_key(table) -%}
+    {%- for column in judged_key(table) -%}
         rows_checked.{{ column }} is not distinct from keys_in_question.{{ column }}{{ ' and ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

@@ -10,6 +10,15 @@
 {% endmacro %}
 
 
+{#
+    The columns within which rows of a raw table are compared with each other: its key, and of the many
+    events, which are judged day by day, the UTC day too (copies of one event are of one time).
+#}
+{% macro judged_key(table) %}
+    {{ return((['utc_date'] if table == 'events' else []) + contract_key(table)) }}
+{% endmacro %}
+
+
 {# A raw table's contract. A unit test sees no graph: it takes what the build noted in raw.raw_files. #}
 {% macro contract_of(table) %}
     {% if not graph.nodes %}

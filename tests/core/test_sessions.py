@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -191,6 +191,7 @@ STAGES = (
     "add_shipping_info_at", "add_payment_info_at",
 )  # fmt: skip
 LANDING = ("landing_page_path", "landing_page_type", "device", "browser", "country")
+PAGES = ("landing_page_load_ms", "exit_page_path", "exit_page_type", "exit_page_load_ms")
 ORIGIN = (
     "channel", "utm_source", "utm_medium", "utm_campaign", "utm_content", "referrer_host",
 )  # fmt: skip
@@ -226,6 +227,11 @@ def test_sessions_land_where_their_first_event_is(tracked: Tracked) -> None:
     assert not session_differences(tracked, LANDING)
 
 
+def test_sessions_end_on_the_last_page_that_an_event_names(tracked: Tracked) -> None:
+    """The exit page is one event's, the last by time and then by event_id, with its load time."""
+    assert not session_differences(tracked, PAGES)
+
+
 def test_sessions_come_through_the_first_channel_that_fits(tracked: Tracked) -> None:
     """Tags and referrer of the first event give the channel, by the rules in their order."""
     assert not session_differences(tracked, ORIGIN)
@@ -248,7 +254,7 @@ def test_sessions_are_booked_on_the_day_in_paris(tracked: Tracked) -> None:
 
 def test_no_column_of_fct_sessions_is_left_out(tracked: Tracked) -> None:
     """A column that is added has to be added to the ledger too."""
-    groups = (BOUNDS, COUNTS, BOUNCE, STAGES, LANDING, ORIGIN, VISITOR, BOUGHT, DATE)
+    groups = (BOUNDS, COUNTS, BOUNCE, STAGES, LANDING, PAGES, ORIGIN, VISITOR, BOUGHT, DATE)
     rows = tracked.connection.execute("describe marts.fct_sessions").fetchall()
     compared = {column for group in groups for column in group}
     assert {row[0] for row in rows} == compared | {"session_id"}
@@ -375,6 +381,13 @@ def staged(event: Event) -> dict[str, Any]:
     }
 
 
+# The models and those between them and the events.
+CHAINS = {
+    "int_sessions_cut": ("int_daily_sessions_cut",),
+    "int_identities_resolved": ("int_identifications_kept",),
+}
+
+
 class Models:
     """The compiled SQL of models, run on events in memory."""
 
@@ -385,6 +398,7 @@ class Models:
         # The name of the warehouse that the SQL was compiled for.
         self.connection.execute("attach ':memory:' as cartwright")
         self.connection.execute("create schema cartwright.staging")
+        self.connection.execute("create schema cartwright.intermediate")
 
     def run(self, model: str, events: list[Event]) -> list[dict[str, Any]]:
         """The rows that a model makes of events."""
@@ -393,13 +407,18 @@ class Models:
         self.connection.execute(
             "create or replace table cartwright.staging.stg_web__events as from staged_events"
         )
+        for parent in CHAINS[model]:
+            self.connection.execute(
+                f"create or replace table cartwright.intermediate.{parent} as"
+                f" {self._compiled[parent]}"
+            )
         return dicts(self.connection, self._compiled[model])
 
 
 @pytest.fixture(scope="module")
 def models(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
-    """int_sessions_cut and int_identities_resolved, compiled once."""
-    names = ("int_sessions_cut", "int_identities_resolved")
+    """int_sessions_cut and int_identities_resolved with what they read, compiled once."""
+    names = [name for model, parents in CHAINS.items() for name in (*parents, model)]
     result = dbt.run(
         "compile",
         "--select",
@@ -413,7 +432,8 @@ def models(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model
     models.connection.close()
 
 
-BASE = datetime(2024, 3, 31)  # noqa: DTZ001 - UTC, as in the ledger
+# UTC, as in the ledger: midnight, where the models part the days, is in the midst of the moments.
+BASE = datetime(2024, 3, 30, 22, 30)  # noqa: DTZ001
 MOMENTS = st.builds(
     lambda bucket, offset: BASE + bucket * BUCKET + offset,
     st.integers(0, 6),
@@ -459,23 +479,24 @@ def cut_by_hand(events: list[Event]) -> dict[Key, dict[str, Any]]:
             "first_event": {
                 name: staged(session.events[0])[name] for name in (*LANDING[2:], *ORIGIN[1:])
             },
-            "landing_page": next(
-                (
-                    {name: staged(event)[name] for name in ("page_path", "page_type")}
-                    for event in session.events
-                    if event.page_path
-                ),
-                None,
-            ),
+            "landing_page": first_page(session.events),
+            "exit_page": first_page(reversed(session.events)),
         }
         for session in ledger.sessions
     }
 
 
+def first_page(events: Iterable[Event]) -> dict[str, Any] | None:
+    """The page of the first one of these events that names one."""
+    event = next((event for event in events if event.page_path), None)
+    names = ("page_path", "page_type", "page_load_ms")
+    return {name: staged(event)[name] for name in names} if event else None
+
+
 @given(events=EVENTS)
 @EVERYWHERE
 def test_cutting_by_buckets_is_cutting_event_by_event(models: Models, events: list[Event]) -> None:
-    """The shortcut of int_sessions_cut, which never sorts events, changes no session."""
+    """Neither the shortcut of never sorting events nor the cut at midnight changes a session."""
     found = {}
     for row in models.run("int_sessions_cut", events):
         row.pop("session_id")

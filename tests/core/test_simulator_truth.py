@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import duckdb
@@ -429,3 +429,43 @@ def test_late_deliveries_lower_the_nps(shop: Shop) -> None:
     )[0]
     assert late_count >= 20
     assert late < on_time - 30
+
+
+def test_funnel_of_sessions_reaches_what_was_planted(shop: Shop) -> None:
+    """Each session stops at the step it stopped at, but for purchases that only the order tells."""
+    rows = shop.rows(
+        f"""
+        with entries as (
+            select sessions.anonymous_id, sessions.started_at, entries.furthest_step
+            from marts.fct_funnel_entries as entries
+            inner join marts.fct_sessions as sessions using (session_id)
+            where entries.funnel = 'session_purchase'
+        )
+        select
+            coalesce(entries.furthest_step, 0) as found,
+            cast(reached_consideration as int) + cast(reached_intent as int)
+            + cast(reached_checkout as int) + cast(reached_purchase as int) as planted,
+            count(*)
+        from truth_sessions
+        left join entries using (anonymous_id, started_at)
+        where not is_bot and started_at < {KNOWN}
+        group by all
+        """
+    )
+    counts = {(found, planted): count for found, planted, count in rows}
+    lost = counts.pop((4, 3))
+    assert lost == shop.told("lost_purchase_events")
+    assert all(found == planted for found, planted in counts)
+    assert all(counts[step, step] >= 300 for step in range(5))
+
+
+def test_journeys_narrow_from_stage_to_stage(shop: Shop) -> None:
+    """Of those who arrive some engage, of those some look: no stage is reached by more."""
+    row = shop.rows(
+        f"select {', '.join(f'count(step_{n}_at)' for n in range(1, 7))}"
+        " from marts.fct_funnel_entries where funnel = 'journey'"
+    )[0]
+    visitors = shop.rows("select count(distinct visitor_id) from marts.fct_sessions")[0][0]
+    assert row[0] >= visitors, "every visitor enters once at least"
+    assert all(later < earlier for earlier, later in pairwise(row))
+    assert row[5] >= 100

@@ -6,7 +6,7 @@ An object that must be as it is stands in exceptions.py with its reason.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import PurePosixPath
@@ -19,13 +19,17 @@ Faults = Iterator[tuple[str, str]]
 Rule = Callable[[Project], Faults]
 
 LAYERS = ("staging", "intermediate", "marts")
-PARTICIPLES_WITHOUT_ED = ("cut", "built", "known", "split", "drawn", "won", "lost", "spent", "sent")
+PARTICIPLES_WITHOUT_ED = (
+    "cut", "built", "known", "kept", "split", "drawn", "won", "lost", "spent", "sent",
+)  # fmt: skip
 MACRO_LINES = 30
 # Money of one unit, which may be less than a cent, and why each is here.
 FOUR_DECIMALS = {
     "unit_cost_amount": "a unit's cost, multiplied before it is rounded",
     "stg_marketing__messages.cost_amount": "one message costs less than a cent",
 }
+# Macros that dbt looks up by their names, ours in place of its own.
+CALLED_BY_DBT = ("generate_schema_name", "should_full_refresh")
 # What only one engine has, so that macros/engine is where it lives: functions, operators, clauses,
 # and the type text, which the others call string.
 ENGINE_WORDS = re.compile(
@@ -360,19 +364,22 @@ def every_seed_is_read(project: Project) -> Faults:
 
 
 def every_macro_is_used(project: Project) -> Faults:
-    """A macro that nothing calls is code that nothing tests."""
+    """A macro that nothing calls is code that nothing tests.
+
+    dbt calls a strategy's macro where a model names the strategy.
+    """
     texts = (text for path, text in project.files.items() if path.endswith(".sql"))
     text = "\n".join((*texts, project.files.get("dbt_project.yml", "")))
     text = re.sub(r"(?s)\{#.*?#\}", "", text)
     text = re.sub(r"\{%-?\s*(macro|test)\s+\w+", "", text)
-    calls = Counter(re.findall(r"\b(\w+)\(", text)) + Counter(
-        re.findall(r"dispatch\('(\w+)'", text)
-    )
+    calls = {*re.findall(r"\b(\w+)\(", text), *re.findall(r"dispatch\('(\w+)'", text)}
+    strategies = re.findall(r"\bincremental_strategy\s*[=:]\s*['\"]?(\w+)", text)
+    calls |= {f"get_incremental_{strategy}_sql" for strategy in strategies}
     kinds = {test.kind for test in project.tests}
     for macro in project.macros.values():
         name = macro.name.split("__")[-1]
-        is_called_by_dbt = name == "generate_schema_name" or name.startswith("materialization_")
-        if not (is_called_by_dbt or calls[name] or name.removeprefix("test_") in kinds):
+        is_called_by_dbt = name in CALLED_BY_DBT or name.startswith("materialization_")
+        if not (is_called_by_dbt or name in calls or name.removeprefix("test_") in kinds):
             yield macro.name, "is called by nothing"
 
 

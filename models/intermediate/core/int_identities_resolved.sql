@@ -1,21 +1,19 @@
 -- Grain: one row per anonymous_id and period in which one customer is known on it.
 -- The first customer also has what came before (back-fill); a later login of another one ends it.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    unique_key='identity_id',
+    incremental_predicates=['anonymous_id in ' ~ touched('anonymous_id')]
+) }}
 with
 
-events as (
-    select anonymous_id, customer_id, event_id, event_at
-    from {{ ref('stg_web__events') }}
-    where customer_id is not null and not is_bot
-),
-
--- Where two customers are identified at the same instant, the greater event_id counts as the later.
 identifications as (
-    select
-        anonymous_id,
-        event_at as identified_at,
-        {{ last_by('customer_id', ['event_id']) }} as customer_id
-    from events
-    group by anonymous_id, event_at
+    select identification_id, anonymous_id, customer_id, identified_at
+    from {{ ref('int_identifications_kept') }}
+    {% if is_incremental() -%}
+    where anonymous_id in {{ touched('anonymous_id') }}
+    {%- endif %}
 ),
 
 identifications_compared as (
@@ -28,6 +26,7 @@ identifications_compared as (
 
 periods as (
     select
+        identification_id as identity_id,
         anonymous_id,
         customer_id,
         case

@@ -9,12 +9,13 @@ orders as (
 
 purchases as (
     select order_id, anonymous_id, event_at
-    from {{ ref('stg_web__events') }}
-    where event_name = 'purchase' and order_id is not null and not is_bot
+    from {{ ref('stg_web__interactions') }}
+    where event_name = 'purchase' and order_id is not null
 ),
 
 sessions as (
-    select session_id, anonymous_id, started_at, ended_at from {{ ref('int_sessions_cut') }}
+    select session_id, anonymous_id, started_at, ended_at
+    from {{ ref('int_sessions_identified') }}
 ),
 
 first_purchases as (

@@ -1,130 +1,63 @@
 -- Grain: one row per session: events of one anonymous_id without a gap of session_gap_minutes.
--- Two events of one device in one bucket as long as the gap are always less than the gap apart, so
--- a bucket is never cut: events are aggregated by bucket (no sort), and only buckets are windowed.
--- Most sessions are one bucket and pass through. Bots are left out.
-with
-
-events as (
-    select
-        anonymous_id,
-        event_id,
-        order_id,
-        event_name,
-        journey_stage,
-        is_interaction,
-        page_path,
-        page_type,
-        device,
-        browser,
-        country,
-        referrer_host,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        utm_content,
-        page_load_ms,
-        engaged_ms,
-        event_at
-    from {{ ref('stg_web__events') }}
-    where not is_bot
-),
-
-{% set first_event = [
-    'device', 'browser', 'country', 'referrer_host', 'utm_source', 'utm_medium', 'utm_campaign',
-    'utm_content'
+-- A view: nearly all sessions are one part of int_daily_sessions_cut. Only parts so near to a
+-- midnight (UTC) that the day beside may go on with them are compared and joined.
+{{ config(materialized='view') }}
+{% set counts = [
+    'event_count', 'page_view_count', 'interaction_count', 'product_view_count', 'add_to_cart_count',
+    'page_load_count', 'page_load_ms', 'engaged_ms'
 ] %}
 {% set stage_times = [
     'interest_event_at', 'consideration_at', 'intent_at', 'add_to_cart_at', 'begin_checkout_at',
     'add_shipping_info_at', 'add_payment_info_at', 'purchase_event_at'
 ] %}
-{% set counts = [
-    'event_count', 'page_view_count', 'interaction_count', 'product_view_count', 'add_to_cart_count',
-    'page_load_count', 'page_load_ms', 'engaged_ms'
-] %}
-
-buckets as (
-    select
-        anonymous_id,
-        {{ time_bucket_number('event_at', var('session_gap_minutes')) }} as bucket,
-        min(event_at) as started_at,
-        max(event_at) as ended_at,
-        {{ first_by(packed(first_event), ['event_at', 'event_id']) }} as first_event,
-        -- A tracker's own first event (session_start) may come without a page.
-        {{ first_by(packed(['page_path', 'page_type']), ['event_at', 'event_id']) }}
-        filter (where page_path is not null) as landing_page,
-        count(*) as event_count,
-        count(*) filter (where event_name = 'page_view') as page_view_count,
-        count(*) filter (where is_interaction) as interaction_count,
-        count(*) filter (where event_name = 'product_view') as product_view_count,
-        count(*) filter (where event_name = 'add_to_cart') as add_to_cart_count,
-        count(page_load_ms) as page_load_count,
-        cast(coalesce(sum(page_load_ms), 0) as bigint) as page_load_ms,
-        cast(coalesce(sum(engaged_ms), 0) as bigint) as engaged_ms,
-        max(page_load_ms) as slowest_page_load_ms,
-        min(event_at) filter (where journey_stage = 'interest' or page_type = 'blog')
-            as interest_event_at,
-        min(event_at) filter (where journey_stage = 'consideration' or page_type = 'product')
-            as consideration_at,
-        min(event_at) filter (where journey_stage = 'intent') as intent_at,
-        min(event_at) filter (where event_name = 'add_to_cart') as add_to_cart_at,
-        min(event_at) filter (where event_name = 'begin_checkout') as begin_checkout_at,
-        min(event_at) filter (where event_name = 'add_shipping_info') as add_shipping_info_at,
-        min(event_at) filter (where event_name = 'add_payment_info') as add_payment_info_at,
-        min(event_at) filter (where journey_stage = 'purchase') as purchase_event_at
-    from events
-    group by anonymous_id, bucket
-),
-
-buckets_compared as (
-    select
-        *,
-        lag(ended_at) over device as previous_ended_at,
-        lead(started_at) over device as next_started_at
-    from buckets
-    window device as (partition by anonymous_id order by bucket)
-),
-
 {% set gap = var('session_gap_minutes') * 60000000 %}
+{% set columns = ['session_part_id', 'anonymous_id', 'started_at', 'ended_at', 'first_event',
+    'landing_page', 'exit_page'] + counts + stage_times + ['slowest_page_load_ms'] %}
+with
 
-buckets_bounded as (
+session_parts as (
     select
         *,
-        coalesce({{ microseconds_between('previous_ended_at', 'started_at') }} >= {{ gap }}, true)
-            as is_session_start,
-        coalesce({{ microseconds_between('ended_at', 'next_started_at') }} >= {{ gap }}, true)
-            as is_session_end
-    from buckets_compared
+        {{ microseconds_between('cast(utc_date as timestamp)', 'started_at') }} < {{ gap }}
+        or {{ microseconds_between('ended_at', 'cast(utc_date + 1 as timestamp)') }} <= {{ gap }}
+            as is_near_midnight
+    from {{ ref('int_daily_sessions_cut') }}
 ),
 
--- Only the parts of longer sessions are numbered.
+parts_compared as (
+    select
+        *,
+        lag(ended_at) over (partition by anonymous_id order by started_at) as previous_ended_at
+    from session_parts
+    where is_near_midnight
+),
+
 parts_numbered as (
     select
         *,
-        sum(case when is_session_start then 1 else 0 end) over (
-            partition by anonymous_id order by bucket rows unbounded preceding
+        sum(case
+            when {{ microseconds_between('previous_ended_at', 'started_at') }} < {{ gap }} then 0
+            else 1
+        end) over (
+            partition by anonymous_id order by started_at rows unbounded preceding
         ) as session_number
-    from buckets_bounded
-    where not (is_session_start and is_session_end)
+    from parts_compared
 ),
 
 sessions as (
     select
-        anonymous_id,
-        started_at,
-        ended_at,
-        first_event,
-        landing_page,
-        {{ (counts + stage_times) | join(',\n        ') }},
-        slowest_page_load_ms
-    from buckets_bounded
-    where is_session_start and is_session_end
+        {{ columns | join(',\n        ') }}
+    from session_parts
+    where not is_near_midnight
     union all
     select
+        {{ first_by('session_part_id', ['started_at']) }} as session_part_id,
         anonymous_id,
         min(started_at) as started_at,
         max(ended_at) as ended_at,
         {{ first_by('first_event', ['started_at']) }} as first_event,
         {{ first_by('landing_page', ['started_at']) }} as landing_page,
+        {{ last_by('exit_page', ['started_at']) }} as exit_page,
         {% for column in counts %}
         cast(sum({{ column }}) as bigint) as {{ column }},
         {% endfor %}
@@ -136,10 +69,11 @@ sessions as (
     group by anonymous_id, session_number
 ),
 
+-- The id of a session is that of its first part: a hash of the device and the first event's time.
 sessions_identified as (
     select
-        md5(anonymous_id || '|' || cast(started_at as string)) as session_id,
-        *
+        session_part_id as session_id,
+        {{ columns[1:] | join(',\n        ') }}
     from sessions
 )
 

@@ -1,9 +1,19 @@
 -- Grain: one row per session, with the visitor it belongs to and the channel that brought it.
 -- A session belongs to the customer known at its last event: who logs in on the way has been there.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    incremental_predicates=['anonymous_id in ' ~ touched('anonymous_id')],
+    meta={'touches': {'visitor_id': 'visitor_id'}}
+) }}
 with
 
 sessions as (
-    select * from {{ ref('int_sessions_cut') }}
+    select session_id, anonymous_id, started_at, ended_at, first_event
+    from {{ ref('int_sessions_cut') }}
+    {% if is_incremental() -%}
+    where anonymous_id in {{ touched('anonymous_id') }}
+    {%- endif %}
 ),
 
 identities as (
@@ -16,28 +26,24 @@ traffic_sources as (
     from {{ ref('int_traffic_sources_classified') }}
 ),
 
-sessions_with_customer as (
+sessions_identified as (
     select
-        sessions.*,
+        sessions.session_id,
+        sessions.anonymous_id,
         identities.customer_id,
-        coalesce(identities.customer_id, sessions.anonymous_id) as visitor_id
+        coalesce(identities.customer_id, sessions.anonymous_id) as visitor_id,
+        traffic_sources.channel,
+        sessions.started_at,
+        sessions.ended_at
     from sessions
     left join identities
         on sessions.anonymous_id = identities.anonymous_id
         and sessions.ended_at >= identities.valid_from_at
         and sessions.ended_at < identities.valid_to_at
-),
-
-sessions_identified as (
-    select
-        sessions_with_customer.*,
-        traffic_sources.channel
-    from sessions_with_customer
     left join traffic_sources
-        on coalesce(sessions_with_customer.first_event.utm_source, '') = traffic_sources.utm_source
-        and coalesce(sessions_with_customer.first_event.utm_medium, '') = traffic_sources.utm_medium
-        and coalesce(sessions_with_customer.first_event.referrer_host, '')
-        = traffic_sources.referrer_host
+        on coalesce(sessions.first_event.utm_source, '') = traffic_sources.utm_source
+        and coalesce(sessions.first_event.utm_medium, '') = traffic_sources.utm_medium
+        and coalesce(sessions.first_event.referrer_host, '') = traffic_sources.referrer_host
 )
 
 select * from sessions_identified

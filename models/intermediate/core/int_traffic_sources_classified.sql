@@ -1,9 +1,17 @@
 -- Grain: one row per combination of utm_source, utm_medium and referrer_host that began a session.
 -- Few combinations, many sessions: the rules are matched here once. The first rule that fits wins.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['utm_source', 'utm_medium', 'referrer_host']
+) }}
 with
 
 sessions as (
-    select first_event from {{ ref('int_sessions_cut') }}
+    select first_event from {{ ref('int_daily_sessions_cut') }}
+    {% if is_incremental() -%}
+    where anonymous_id in {{ touched('anonymous_id') }}
+    {%- endif %}
 ),
 
 rules as (

@@ -1,35 +1,41 @@
 -- Grain: one row per session (see int_sessions_cut), bots left out.
 -- Stage times say how far the session went; NULL: not reached. Orders and revenue are those matched
 -- to the session (int_orders_matched), a part of fct_orders: never more than it has.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    unique_key='session_id',
+    incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
+    on_schema_change='fail',
+    meta={'touches': {'session_date': 'session_date'}}
+) }}
 with
 
 sessions as (
-    select * from {{ ref('int_sessions_identified') }}
+    select * from {{ ref('int_sessions_cut') }}
 ),
 
-orders as (
-    select
-        session_id,
-        status,
-        is_revenue,
-        customer_order_number,
-        unit_count,
-        net_amount,
-        ordered_at
-    from {{ ref('fct_orders') }}
-    where session_id is not null
+visitors as (
+    select session_id, customer_id, visitor_id, channel
+    from {{ ref('int_sessions_identified') }}
+    {% if is_incremental() -%}
+    where visitor_id in {{ touched('visitor_id') }}
+    {%- endif %}
 ),
 
 session_orders as (
+    select session_id, order_count, unit_count, net_amount, ordered_at, reordered_at
+    from {{ ref('int_session_orders_summed') }}
+),
+
+sessions_identified as (
     select
-        session_id,
-        count(*) filter (where status <> 'cancelled') as order_count,
-        sum(unit_count) filter (where is_revenue) as unit_count,
-        sum(net_amount) as net_amount,
-        min(ordered_at) as ordered_at,
-        min(ordered_at) filter (where customer_order_number >= 2) as reordered_at
-    from orders
-    group by session_id
+        sessions.*,
+        visitors.customer_id,
+        visitors.visitor_id,
+        visitors.channel
+    from sessions
+    inner join visitors on sessions.session_id = visitors.session_id
 ),
 
 sessions_judged as (
@@ -40,7 +46,7 @@ sessions_judged as (
         page_view_count <= 1
         and interaction_count = 0
         and engaged_ms < {{ var('engaged_seconds') * 1000 }} as is_bounced
-    from sessions
+    from sessions_identified
 ),
 
 sessions_complete as (
@@ -57,6 +63,10 @@ sessions_complete as (
         {% endfor -%}
         sessions_judged.landing_page.page_path as landing_page_path,
         sessions_judged.landing_page.page_type as landing_page_type,
+        sessions_judged.landing_page.page_load_ms as landing_page_load_ms,
+        sessions_judged.exit_page.page_path as exit_page_path,
+        sessions_judged.exit_page.page_type as exit_page_type,
+        sessions_judged.exit_page.page_load_ms as exit_page_load_ms,
         {% for column in ['device', 'browser', 'country'] -%}
         sessions_judged.first_event.{{ column }} as {{ column }},
         {% endfor -%}

@@ -12,8 +12,8 @@ malformed_lines as (
     select table_name from {{ source('raw', 'malformed_lines') }}
 ),
 
-events as (
-    select is_bot from {{ ref('base_web__events') }}
+event_days as (
+    select event_count, bot_event_count from {{ ref('base_web__event_days') }}
 ),
 
 counts as (
@@ -29,9 +29,9 @@ counts as (
     group by verdict
     union all
     {% endfor %}
-    select 'events' as table_name, 'kept' as kind, count(*) as row_count from events
+    select 'events' as table_name, 'kept' as kind, sum(event_count) as row_count from event_days
     union all
-    select 'events' as table_name, 'bot' as kind, count(*) as row_count from events where is_bot
+    select 'events' as table_name, 'bot' as kind, sum(bot_event_count) as row_count from event_days
     union all
     select table_name, 'read' as kind, count(*) as row_count
     from malformed_lines

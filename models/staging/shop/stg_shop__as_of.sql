@@ -1,19 +1,21 @@
 -- Grain: one row, the last day that the numbers may know.
 -- The newest day in the data may still be filling up, so the last complete one is the day before.
+-- The days between what the last refreshes knew and what this one may know are touched.
+{{ config(post_hook="{{ note_days_known_no_more() }}") }}
 with
 
 orders as (
     select ordered_at from {{ ref('base_shop__orders') }} where verdict = 'kept'
 ),
 
-events as (
-    select event_at from {{ ref('base_web__events') }}
+event_days as (
+    select last_event_at from {{ ref('base_web__event_days') }}
 ),
 
 newest as (
     select max(ordered_at) as newest_at from orders
     union all
-    select max(event_at) as newest_at from events
+    select max(last_event_at) as newest_at from event_days
 ),
 
 last_complete_day as (

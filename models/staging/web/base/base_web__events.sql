@@ -19,14 +19,20 @@ events_set_aside as (
 ),
 
 ids_set_aside as (
-    select event_id from events_set_aside group by event_id
+    select
+        event_id,
+        cast(event_at as date) as utc_date
+    from events_set_aside
+    group by event_id, cast(event_at as date)
 ),
 
 events_kept as (
     select events.*
     from events
-    left join ids_set_aside on events.event_id = ids_set_aside.event_id
-    where ids_set_aside.event_id is null
+    left join ids_set_aside
+        on events.event_id = ids_set_aside.event_id
+        and cast(events.event_at as date) = ids_set_aside.utc_date
+    where ids_set_aside.event_id is null and events.event_at is not null
     union all
     select
         {{ contract_columns('events') }}

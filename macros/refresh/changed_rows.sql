@@ -1,0 +1,27 @@
+{#
+    The incremental strategy of this project, `changed_rows`. A model's query gives all rows of a scope as
+    they should be now (of the touched days, of the touched visitors); `incremental_predicates` say which
+    rows of the table are that scope. With a `unique_key` rows that differ are replaced and equal ones
+    stay; without one all of the scope are. meta.touches maps a kind of key to the column whose values
+    in replaced rows, old and new, are noted as touched. All of it happens in one transaction: a
+    failure leaves the table and the notes as they were.
+#}
+{% macro get_incremental_changed_rows_sql(arg_dict) %}
+    {% set target, key = arg_dict.target_relation, arg_dict.unique_key %}
+    {% if key and key is not string %}{% set key = key | join(', ') %}{% endif %}
+    {% set scope = (arg_dict.incremental_predicates or ['true']) | join(' and ') %}
+    {% set columns = arg_dict.dest_columns | map(attribute='quoted') | join(', ') %}
+    {% set wanted = 'select ' ~ columns ~ ' from ' ~ arg_dict.temp_relation %}
+    create or replace temp table rows_in_scope as
+    select {{ columns }} from {{ target }} where {{ scope }};
+    create or replace temp table rows_removed as
+    select * from rows_in_scope {{ 'except all ' ~ wanted if key }};
+    create or replace temp table rows_added as
+    {{ wanted }} {{ 'except all select * from rows_in_scope' if key }};
+    {% for kind, column in (config.get('meta', {}).get('touches') or {}).items() %}
+    {{ note_touched(kind, column, 'select * from rows_removed union all select * from rows_added') }};
+    {% endfor %}
+    delete from {{ target }}
+    where {{ scope }} {{ 'and (' ~ key ~ ') in (select ' ~ key ~ ' from rows_removed)' if key }};
+    insert into {{ target }} ({{ columns }}) select * from rows_added
+{% endmacro %}

@@ -1,0 +1,103 @@
+{#
+    Before a run: the ledger of refreshes (raw.refreshes) gets a row with the definitions that this one
+    works by. What an earlier refresh touched is forgotten if that one was completed; else it is kept,
+    so that what failed halfway is done now.
+#}
+{% macro start_refresh() %}
+    {% if not execute or flags.WHICH not in ['build', 'run'] %}{{ return('') }}{% endif %}
+    {% do run_query("create schema if not exists raw") %}
+    {% do run_query("create table if not exists raw.refreshes (refresh_number bigint, is_complete boolean,"
+        ~ " loaded_until_at timestamp, definitions text, to_rebuild text)") %}
+    {% do run_query("create table if not exists raw.touched_keys (kind text, key text)") %}
+    {% do run_query("create table if not exists raw.event_files"
+        ~ " (file_name text, stamp text, first_event_date date, last_event_date date)") %}
+    {% set unfinished = run_query("select refresh_number from raw.refreshes where not is_complete").rows %}
+    {% if not unfinished %}
+        {% do run_query("truncate raw.touched_keys") %}
+        {% do run_query("insert into raw.refreshes"
+            ~ " select coalesce(max(refresh_number), 0) + 1, false, null, '{}', '[]' from raw.refreshes") %}
+    {% endif %}
+    {% set definitions = {} %}
+    {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
+        {% do definitions.update({node.name: definition_of(node)}) %}
+    {% endfor %}
+    {% do run_query("update raw.refreshes set definitions = " ~ sql_text(tojson(definitions))
+        ~ ", to_rebuild = " ~ sql_text(tojson(models_to_rebuild(definitions))) ~ " where not is_complete") %}
+{% endmacro %}
+
+
+{#
+    The names of the models that the open refresh has to build from nothing: those that have another definition
+    than when they were last complete, or had one in a run of it that was not completed.
+#}
+{% macro models_to_rebuild(definitions) %}
+    {% set rows = run_query("select definitions, to_rebuild from raw.refreshes"
+        ~ " order by is_complete, refresh_number desc limit 2").rows %}
+    {% set names = fromjson(rows[0][1]) %}
+    {% set loaded = fromjson(rows[1][0]) if rows | length > 1 else {} %}
+    {% for name, definition in definitions.items() %}
+        {% if name not in names and (flags.FULL_REFRESH or loaded.get(name) != definition) %}
+            {% do names.append(name) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{#
+    What a model's rows hang on besides the raw data, as a hash: its SQL and that of all models it comes
+    from, the reference seeds, the macros, the raw contract and the variables.
+#}
+{% macro definition_of(node) %}
+    {% set found = [node.unique_id] %}
+    {% for unique_id in found %}
+        {% for parent in graph.nodes[unique_id].depends_on.nodes
+            if parent in graph.nodes and parent not in found and '.raw_' not in parent %}
+            {% do found.append(parent) %}
+        {% endfor %}
+    {% endfor %}
+    {% set parts = [run_query("select digest_definitions()").columns[0][0]] %}
+    {% for unique_id in found | sort %}
+        {% do parts.append(graph.nodes[unique_id].checksum.checksum) %}
+    {% endfor %}
+    {% for name, value in invocation_args_dict.get('vars', {}) | dictsort if name not in ['raw_path', 'as_of_date', 'load_date', 'late_event_days'] %}
+        {% do parts.append(name ~ '=' ~ value) %}
+    {% endfor %}
+    {{ return(local_md5(parts | join('|'))) }}
+{% endmacro %}
+
+
+{#
+    After a run in which every incremental model was built: the refresh is complete, and the ledger notes
+    how far it knows and from which files. Any other run leaves it open, and the next one goes on from
+    the last complete one.
+#}
+{% macro complete_refresh() %}
+    {% if not execute or flags.WHICH not in ['build', 'run'] %}{{ return('') }}{% endif %}
+    {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
+    {% for node in graph.nodes.values()
+        if node.config.materialized == 'incremental' and node.unique_id not in built %}
+        {{ return('') }}
+    {% endfor %}
+    {% do note_event_files(event_file_changes()) %}
+    {% do run_query("update raw.refreshes set is_complete = true, to_rebuild = '[]', loaded_until_at = ("
+        ~ "select known_until_at from " ~ graph.nodes['model.cartwright.stg_shop__as_of'].relation_name
+        ~ ") where not is_complete") %}
+    {% do adapter.commit() %}
+{% endmacro %}
+
+
+{# dbt asks this of every incremental model: also rebuild one whose definition is a new one. #}
+{% macro should_full_refresh() %}
+    {% set asked = config.get('full_refresh') %}
+    {% if asked is none %}{% set asked = flags.FULL_REFRESH %}{% endif %}
+    {% if asked or model.resource_type != 'model' or not has_ledger() %}{{ return(asked) }}{% endif %}
+    {% set rows = run_query("select to_rebuild from raw.refreshes order by is_complete, refresh_number desc limit 1").rows %}
+    {{ return(rows and not rows[0][0] is none and model.name in fromjson(rows[0][0])) }}
+{% endmacro %}
+
+
+{# Whether a refresh was ever started here; not so for `dbt parse`, or `dbt compile` in a new warehouse. #}
+{% macro has_ledger() %}
+    {{ return(execute and adapter.get_relation(target.database, 'raw', 'refreshes') is not none) }}
+{% endmacro %}
