@@ -26,3 +26,13 @@
 {% macro duckdb__packed(columns) -%}
     struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %})
 {%- endmacro %}
+
+
+{# An aggregate: quantiles of a number, interpolated, as a list in the order of `shares`. #}
+{% macro quantiles_of(value, shares) -%}
+    {{ return(adapter.dispatch('quantiles_of')(value, shares)) }}
+{%- endmacro %}
+
+{% macro duckdb__quantiles_of(value, shares) -%}
+    quantile_cont({{ value }}, [{{ shares | join(', ') }}])
+{%- endmacro %}
