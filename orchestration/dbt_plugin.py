@@ -22,9 +22,7 @@ class Plugin(BasePlugin):
             Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Register `inspect_raw_folder(raw_path)`, `inspect_funnels()` (JSON both) and
-        `digest_definitions()`.
-        """
+        """Register `inspect_raw_folder(raw_path)`, `inspect_funnels()`, `digest_definitions()`."""
         conn.create_function(
             "inspect_raw_folder", inspect_to_json, [VARCHAR], VARCHAR, side_effects=True
         )

@@ -10,6 +10,12 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 REFERENCE = PROJECT / "seeds" / "reference"
 FUNNELS, STEPS = "ref_funnels.csv", "ref_funnel_steps.csv"
+EVENT_NAMES = "ref_event_names.csv"
+COLUMNS = {
+    FUNNELS: ("funnel", "unit", "mode", "window_hours"),
+    STEPS: ("funnel", "step_number", "event_names", "page_type"),
+    EVENT_NAMES: ("standard_name",),
+}
 UNITS = ("session", "visitor")
 MODES = ("ordered", "strict", "any")
 MAX_STEPS = 10  # step_1_at to step_10_at of fct_funnel_entries
@@ -29,8 +35,11 @@ Row = tuple[int, dict[str, str]]
 
 def funnel_faults(folder: Path = REFERENCE) -> list[str]:
     """One sentence per fault of the definitions in `folder`: file, row, what was expected."""
+    missing = [fault for name in COLUMNS for fault in _missing_columns(folder / name)]
+    if missing:
+        return missing
     funnels, steps = _rows(folder / FUNNELS), _rows(folder / STEPS)
-    known = {row["standard_name"] for _, row in _rows(folder / "ref_event_names.csv")}
+    known = {row["standard_name"] for _, row in _rows(folder / EVENT_NAMES)}
     known |= {*DERIVED_EVENTS, *(f"{page_type}_page_view" for page_type in PAGE_TYPES)}
     names = {row["funnel"] for _, row in funnels}
     return [
@@ -38,6 +47,17 @@ def funnel_faults(folder: Path = REFERENCE) -> list[str]:
         *_repeated(funnels),
         *(fault for number, row in steps for fault in _step_faults(number, row, names, known)),
         *_numbering_faults(names, steps),
+    ]
+
+
+def _missing_columns(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        header = next(csv.reader(stream), [])
+    return [
+        f"{path.name}: column {column} is missing; expected a header with "
+        f"{', '.join(COLUMNS[path.name])}. Add it."
+        for column in COLUMNS[path.name]
+        if column not in header
     ]
 
 
@@ -95,13 +115,13 @@ def _step_faults(number: int, row: dict[str, str], funnels: set[str], known: set
         )
     if not row["event_names"]:
         faults.append(f"{where}: the step names no event; expected at least one in event_names.")
-    for name in row["event_names"].split():
-        if name not in known:
-            faults.append(
-                f"{where}: the event '{name}' is not known; expected a standard_name of "
-                f"ref_event_names.csv (add your shop's own events there) or one of "
-                f"{', '.join(DERIVED_EVENTS)}."
-            )
+    faults.extend(
+        f"{where}: the event '{name}' is not known; expected a standard_name of "
+        f"{EVENT_NAMES} (add your shop's own events there) or one of "
+        f"{', '.join(DERIVED_EVENTS)}."
+        for name in row["event_names"].split()
+        if name not in known
+    )
     if row["page_type"] and row["page_type"] not in PAGE_TYPES:
         faults.append(
             f"{where}: page_type is '{row['page_type']}'; expected none or one of "
@@ -115,30 +135,38 @@ def _numbering_faults(funnels: set[str], steps: list[Row]) -> list[str]:
     for number, row in steps:
         if row["funnel"] in funnels and row["step_number"].isdigit():
             lines[row["funnel"]][int(row["step_number"])].append(number)
-    faults = []
-    for funnel, numbers in sorted(lines.items()):
-        for step, at in sorted(numbers.items()):
-            if len(at) > 1:
-                faults.append(
-                    f"{STEPS} lines {' and '.join(map(str, at))}: step {step} of '{funnel}' is "
-                    "there more than once; number the steps 1, 2, 3, ... once each."
-                )
-        missing = sorted(set(range(1, max(numbers, default=0) + 1)) - numbers.keys())
-        if missing:
-            faults.append(
-                f"{STEPS}: step {missing[0]} of '{funnel}' is missing; expected 1 to "
-                f"{max(numbers)} without a gap. Add it, or number the others again."
-            )
-        if len(numbers) < 2:
-            faults.append(
-                f"{STEPS}: '{funnel}' has {len(numbers)} step{'s' * (len(numbers) != 1)}; expected "
-                "at least two. Add them, or remove the funnel."
-            )
-        elif max(numbers) > MAX_STEPS:
-            faults.append(
-                f"{STEPS}: '{funnel}' has {max(numbers)} steps; expected {MAX_STEPS} at most. "
-                "Split it into two funnels."
-            )
+    return [
+        fault
+        for funnel, numbers in sorted(lines.items())
+        for fault in _faults_of_numbers(funnel, numbers)
+    ]
+
+
+def _faults_of_numbers(funnel: str, numbers: dict[int, list[int]]) -> list[str]:
+    """Of one funnel, whose step numbers stand on these lines."""
+    faults = [
+        f"{STEPS} lines {' and '.join(map(str, at))}: step {step} of '{funnel}' is there more "
+        "than once; number the steps 1, 2, 3, ... once each."
+        for step, at in sorted(numbers.items())
+        if len(at) > 1
+    ]
+    last = max(numbers, default=0)
+    missing = sorted(set(range(1, min(last, MAX_STEPS) + 1)) - numbers.keys())
+    if missing:
+        faults.append(
+            f"{STEPS}: step {missing[0]} of '{funnel}' is missing; expected 1 to {last} without a "
+            "gap. Add it, or number the others again."
+        )
+    if len(numbers) < 2:
+        faults.append(
+            f"{STEPS}: '{funnel}' has {len(numbers)} step{'s' * (len(numbers) != 1)}; expected "
+            "at least two. Add them, or remove the funnel."
+        )
+    if last > MAX_STEPS:
+        faults.append(
+            f"{STEPS}: '{funnel}' has a step {last}; expected {MAX_STEPS} steps at most. "
+            "Split it into two funnels."
+        )
     return faults
 
 

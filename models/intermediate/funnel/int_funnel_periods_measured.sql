@@ -41,15 +41,16 @@ periods as (
         funnel,
         period,
         period_start_date,
-        count(*) as entry_count,
-        count(*) filter (where is_mature) as mature_entry_count,
-        count(step_1_at) filter (where is_mature) as reached_1
-        {%- for step in range(2, 11) %},
+        {% for step in range(1, 11) -%}
         count(step_{{ step }}_at) filter (where is_mature) as reached_{{ step }},
+        {% endfor -%}
+        {% for step in range(2, 11) -%}
         {{ quantiles_of(
-            microseconds_between('step_' ~ (step - 1) ~ '_at', 'step_' ~ step ~ '_at') ~ ' / 1000000.0', shares
-        ) }} filter (where is_mature) as seconds_{{ step }}
-        {%- endfor %}
+            microseconds_between('step_' ~ (step - 1) ~ '_at', 'step_' ~ step ~ '_at'), shares
+        ) }} filter (where is_mature) as microseconds_{{ step }},
+        {% endfor -%}
+        count(*) as entry_count,
+        count(*) filter (where is_mature) as mature_entry_count
     from entries_by_period
     group by funnel, period, period_start_date
 ),
@@ -61,14 +62,15 @@ period_steps as (
         period,
         period_start_date,
         cast({{ step }} as bigint) as step_number,
-        entry_count,
-        mature_entry_count,
+        {% for name in ['p25', 'median', 'p75', 'p90'] -%}
+        round({{ list_item('microseconds_' ~ step, loop.index) if step > 1 else 'null' }} / 1000000, 6)
+            as seconds_to_convert_{{ name }},
+        {% endfor -%}
         reached_{{ step }} as reached_count,
-        {{ 'reached_' ~ (step - 1) if step > 1 else 'mature_entry_count' }} as previous_reached_count
-        {%- for name in ['p25', 'median', 'p75', 'p90'] %},
-        {{ 'round(' ~ list_item('seconds_' ~ step, loop.index) ~ ', 6)' if step > 1 else 'cast(null as double)' }}
-            as seconds_to_convert_{{ name }}
-        {%- endfor %}
+        {{ 'reached_' ~ (step - 1) if step > 1 else 'mature_entry_count' }}
+            as previous_reached_count,
+        entry_count,
+        mature_entry_count
     from periods
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -24,17 +24,17 @@ days as (
     select
         {{ dimensions | join(',\n        ') }},
         max(step_count) as step_count,
-        count(*) as entry_count,
-        count(*) filter (where is_mature) as mature_entry_count,
         {% for step in range(1, 11) -%}
         count(step_{{ step }}_at) as reached_{{ step }},
         count(step_{{ step }}_at) filter (where is_mature) as mature_reached_{{ step }},
-        {% if step > 1 -%}
+        {% endfor -%}
+        {% for step in range(2, 11) -%}
         coalesce(sum(
             {{ microseconds_between('step_' ~ (step - 1) ~ '_at', 'step_' ~ step ~ '_at') }}
-        ), 0) as microseconds_{{ step }}{{ ',' if not loop.last }}
-        {% endif -%}
-        {% endfor %}
+        ), 0) as microseconds_{{ step }},
+        {% endfor -%}
+        count(*) as entry_count,
+        count(*) filter (where is_mature) as mature_entry_count
     from entries
     group by {{ dimensions | join(', ') }}
 ),
