@@ -22,6 +22,6 @@
     {{ note_touched(kind, column, 'select * from rows_removed union all select * from rows_added') }};
     {% endfor %}
     delete from {{ target }}
-    where {{ scope }} {{ 'and (' ~ key ~ ') in (select ' ~ key ~ ' from rows_removed)' if key }};
+    where ({{ scope }}) {{ 'and (' ~ key ~ ') in (select ' ~ key ~ ' from rows_removed)' if key }};
     insert into {{ target }} ({{ columns }}) select * from rows_added
 {% endmacro %}

@@ -91,7 +91,9 @@
 {% macro should_full_refresh() %}
     {% set asked = config.get('full_refresh') %}
     {% if asked is none %}{% set asked = flags.FULL_REFRESH %}{% endif %}
-    {% if asked or model.resource_type != 'model' or not has_ledger() %}{{ return(asked) }}{% endif %}
+    {% if asked or model.resource_type != 'model' or not execute %}{{ return(asked) }}{% endif %}
+    {# Tables without a ledger are those of an earlier version: nobody knows what is in them. #}
+    {% if not has_ledger() %}{{ return(true) }}{% endif %}
     {% set rows = run_query("select to_rebuild from raw.refreshes order by is_complete, refresh_number desc limit 1").rows %}
     {{ return(rows and not rows[0][0] is none and model.name in fromjson(rows[0][0])) }}
 {% endmacro %}

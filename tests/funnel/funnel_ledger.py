@@ -17,19 +17,23 @@ from session_ledger import Ledger, Session, channel_of, reporting_date
 MODES = ("ordered", "strict", "any")
 UNITS = ("session", "visitor")
 MOST_STEPS = 10
-# Events that the warehouse finds itself: whatever a shop sends under these names is something else.
-DERIVED_NAMES = frozenset(
-    {
-        "session_arrived",
-        "visitor_arrived",
-        "session_engaged",
-        "order_placed",
-        "order_placed_first",
-        "order_placed_again",
-    }
-)
 # A step may ask for `blog_page_view`: a page view whose page type is blog.
-PAGE_VIEW = "_page_view"
+PAGE_VIEWS = {
+    f"{page_type}_page_view": page_type
+    for page_type in (
+        "home", "category", "product", "blog", "cart", "checkout", "account", "other",
+    )
+}  # fmt: skip
+# What the warehouse finds itself: whatever a shop sends under these names is something else.
+DERIVED_NAMES = {
+    "session_arrived",
+    "visitor_arrived",
+    "session_engaged",
+    "order_placed",
+    "order_placed_first",
+    "order_placed_again",
+    *PAGE_VIEWS,
+}
 
 Key = tuple[str, datetime]
 
@@ -56,12 +60,11 @@ class Step:
 
     def matches(self, event: FunnelEvent) -> bool:
         """Whether an event is this step; a derived one has no page type."""
-        if self.page_type not in {None, event.page_type}:
-            return False
-        if event.name == "page_view" and f"{event.page_type}{PAGE_VIEW}" in self.event_names:
+        # Such a name brings its page type with it, whatever the step's is for the other names.
+        pages = {PAGE_VIEWS[name] for name in self.event_names if name in PAGE_VIEWS}
+        if event.name == "page_view" and event.page_type in pages:
             return True
-        # What a shop itself may send under such a name is no page view.
-        return event.name in self.event_names and not event.name.endswith(PAGE_VIEW)
+        return event.name in self.event_names and self.page_type in {None, event.page_type}
 
 
 @dataclass(frozen=True)
@@ -313,4 +316,4 @@ def _variants(session: Session, exposures: Iterable[Exposure]) -> str | None:
         for exposure in exposures
         if exposure.anonymous_id == session.anonymous_id and exposure.exposed_at <= session.ended_at
     }
-    return " ".join(sorted(shown)) or None
+    return ", ".join(sorted(shown)) or None

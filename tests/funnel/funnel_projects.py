@@ -87,6 +87,8 @@ class FunnelProject:
             "CARTWRIGHT_RAW_PATH": str(raw_path),
             "DBT_TARGET_PATH": str(self.folder / "target"),
             "DBT_LOG_PATH": str(self.folder / "logs"),
+            # Before the project that the environment knows: its plugin reads its own seeds.
+            "PYTHONPATH": str(self.folder),
         }
         told = subprocess.run(
             [Path(sys.executable).with_name("dbt"), "--no-use-colors", *arguments],

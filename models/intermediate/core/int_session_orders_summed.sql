@@ -1,6 +1,7 @@
 -- Grain: one row per session with orders: what was ordered in it.
 -- All orders are compared at every refresh, as an order's status and its customer's earlier orders
--- change without a word; sessions whose orders differ from before are built again.
+-- change without a word; sessions whose orders differ from before are built again. Their times are
+-- listed for that alone: an order that changes no sum may still be the step of a funnel.
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
@@ -10,7 +11,15 @@
 with
 
 orders as (
-    select session_id, status, is_revenue, customer_order_number, unit_count, net_amount, ordered_at
+    select
+        order_id,
+        session_id,
+        status,
+        is_revenue,
+        customer_order_number,
+        unit_count,
+        net_amount,
+        ordered_at
     from {{ ref('fct_orders') }}
     where session_id is not null
 ),
@@ -26,7 +35,8 @@ session_orders as (
         cast(sum(unit_count) filter (where is_revenue) as bigint) as unit_count,
         cast(sum(net_amount) as decimal(18, 2)) as net_amount,
         min(ordered_at) as ordered_at,
-        min(ordered_at) filter (where customer_order_number >= 2) as reordered_at
+        min(ordered_at) filter (where customer_order_number >= 2) as reordered_at,
+        {{ listed('ordered_at', ['ordered_at', 'order_id']) }} as order_times
     from orders
     group by session_id
 ),
@@ -39,7 +49,8 @@ session_orders_summed as (
         session_orders.unit_count,
         session_orders.net_amount,
         session_orders.ordered_at,
-        session_orders.reordered_at
+        session_orders.reordered_at,
+        session_orders.order_times
     from session_orders
     inner join sessions on session_orders.session_id = sessions.session_id
 )

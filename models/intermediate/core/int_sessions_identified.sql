@@ -1,5 +1,7 @@
 -- Grain: one row per session, with the visitor it belongs to and the channel that brought it.
 -- A session belongs to the customer known at its last event: who logs in on the way has been there.
+-- A device is touched by its interactions too; its visitors are noted here for all that follows.
+-- depends_on: {{ ref('stg_web__interactions') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',

@@ -63,8 +63,9 @@ period_steps as (
         period_start_date,
         cast({{ step }} as bigint) as step_number,
         {% for name in ['p25', 'median', 'p75', 'p90'] -%}
-        round({{ list_item('microseconds_' ~ step, loop.index) if step > 1 else 'null' }} / 1000000, 6)
-            as seconds_to_convert_{{ name }},
+        round(
+            {{ list_item('microseconds_' ~ step, loop.index) if step > 1 else 'null' }} / 1000000, 6
+        ) as seconds_to_convert_{{ name }},
         {% endfor -%}
         reached_{{ step }} as reached_count,
         {{ 'reached_' ~ (step - 1) if step > 1 else 'mature_entry_count' }}

@@ -1,5 +1,5 @@
--- Grain: one row per funnel and kind of event that any funnel asks for (a name on a page type that is
--- asked for, or on any other page).
+-- Grain: one row per funnel and kind of event that any funnel asks for.
+-- A kind is a name on a page type that is asked for, or on any other page.
 -- The steps that such an event is in the funnel, as bits of one number: step n is bit n-1.
 with
 
@@ -43,7 +43,7 @@ steps_masked as (
     left join steps
         on funnels.funnel = steps.funnel
         and kinds_numbered.event_name = steps.event_name
-        and (steps.page_type is null or steps.page_type = kinds_numbered.page_type)
+        and (steps.page_type is null or kinds_numbered.page_type = steps.page_type)
     group by
         funnels.funnel,
         funnels.unit,

@@ -1,6 +1,6 @@
 -- Grain: one row per funnel, period (week or month of the entry), its first day, and step.
--- Rates and times are those of mature entries; is_mature says whether that is all of them. The change
--- is against the calendar period before, in points of the rate.
+-- Rates and times are those of mature entries; is_mature says whether that is all of them. The
+-- change is against the calendar period before, in points of the rate.
 with
 
 periods as (

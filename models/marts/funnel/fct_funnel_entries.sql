@@ -1,15 +1,7 @@
 -- Grain: one row per funnel and entry of a unit (a session or a visitor).
--- Each unit's events are gathered once, for all funnels. A funnel takes from them those that are its
--- steps, as bits of one number (step n: bit n-1), in one sequence: by time, then by the lowest step;
--- each entry walks the part of the sequence that lies in its window.
-{% set note_visitors %}{% raw -%}
-    {% set query -%}
-        select visitor_id
-        from {{ ref('fct_sessions') }}
-        where anonymous_id in {{ touched('interaction_anonymous_id') }}
-    {%- endset %}
-    {{ note_touched('visitor_id', 'visitor_id', query) }}
-{%- endraw %}{% endset %}
+-- Each unit's events are gathered once, for all funnels. A funnel takes from them those that are
+-- its steps, as bits of one number (step n: bit n-1), in one sequence, by time and then by the
+-- lowest step; each entry walks the part of the sequence that lies in its window.
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
@@ -17,7 +9,7 @@
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
     on_schema_change='fail',
     meta={'touches': {'entry_date': 'entry_date'}},
-    pre_hook=["{{ note_touched_by_time('is_mature', 'closes_at', 'visitor_id') }}", note_visitors]
+    pre_hook="{{ note_touched_by_time('is_mature', 'closes_at', 'visitor_id') }}"
 ) }}
 {% set steps = range(1, 11) %}
 with
@@ -157,7 +149,7 @@ sequences as (
 entries_begun as (
     select
         *,
-        {{ each_entry('step_events', 'window_hours') }} as entry_at
+        {{ each_entry('step_events', 'window_hours') }} as entry_at -- noqa: PRS
     from sequences
 ),
 
@@ -179,14 +171,17 @@ entries_walked as (
         entry_at,
         closes_at,
         {{ list_item('entry_events', 1) }}.visitor_session_number as visitor_session_number,
-        {{ steps_reached('entry_events', 'mode') }} as step_times
+        {{ steps_reached('entry_events', 'mode') }} as step_times -- noqa: PRS, LT02
     from entries_bounded
 ),
 
 entries_complete as (
     select
         md5(concat_ws(
-            '|', entries_walked.funnel, entries_walked.unit_id, cast(entries_walked.entry_at as string)
+            '|',
+            entries_walked.funnel,
+            entries_walked.unit_id,
+            cast(entries_walked.entry_at as string)
         )) as entry_id,
         entries_walked.funnel,
         entries_walked.unit,
@@ -205,10 +200,10 @@ entries_complete as (
         entries_walked.closes_at < as_of.known_until_at as is_mature,
         {{ reporting_date('entries_walked.entry_at') }} as entry_date,
         entries_walked.entry_at,
-        entries_walked.closes_at,
         {% for step in steps -%}
-        {{ list_item('entries_walked.step_times', step) }} as step_{{ step }}_at{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ list_item('entries_walked.step_times', step) }} as step_{{ step }}_at,
+        {% endfor -%}
+        entries_walked.closes_at
     from entries_walked
     cross join as_of
     inner join step_counts on entries_walked.funnel = step_counts.funnel
