@@ -18,6 +18,7 @@ COLUMNS = {
 }
 UNITS = ("session", "visitor")
 MODES = ("ordered", "strict", "any")
+MAX_WINDOW_HOURS = 87600  # ten years
 MAX_STEPS = 10  # step_1_at to step_10_at of fct_funnel_entries
 PAGE_TYPES = ("home", "category", "product", "blog", "cart", "checkout", "account", "other")
 # Events that int_funnel_events_gathered finds by itself.
@@ -71,6 +72,12 @@ def _rows(path: Path) -> list[Row]:
         ]
 
 
+def _is_number(text: str, largest: int = 9999) -> bool:
+    """Whether a text is a whole number from 1."""
+    is_whole = text.isascii() and text.isdigit() and len(text) < 9
+    return is_whole and 1 <= int(text) <= largest
+
+
 def _funnel_faults(number: int, row: dict[str, str]) -> list[str]:
     where = f"{FUNNELS} line {number}"
     faults = []
@@ -82,9 +89,10 @@ def _funnel_faults(number: int, row: dict[str, str]) -> list[str]:
                 f"{where}: {column} is '{row[column]}'; expected one of {', '.join(accepted)}."
             )
     hours = row["window_hours"]
-    if not hours.isascii() or not hours.isdigit() or int(hours) == 0:
+    if not _is_number(hours, MAX_WINDOW_HOURS):
         faults.append(
-            f"{where}: window_hours is '{hours}'; expected a whole number of hours above 0."
+            f"{where}: window_hours is '{hours}'; expected a whole number of hours from 1 to "
+            f"{MAX_WINDOW_HOURS}."
         )
     return faults
 
@@ -109,7 +117,7 @@ def _step_faults(number: int, row: dict[str, str], funnels: set[str], known: set
             f"{where}: there is no funnel '{row['funnel']}' in {FUNNELS}; add it there, or remove "
             "the step."
         )
-    if not row["step_number"].isascii() or not row["step_number"].isdigit():
+    if not _is_number(row["step_number"]):
         faults.append(
             f"{where}: step_number is '{row['step_number']}'; expected a whole number from 1."
         )
@@ -133,7 +141,7 @@ def _step_faults(number: int, row: dict[str, str], funnels: set[str], known: set
 def _numbering_faults(funnels: set[str], steps: list[Row]) -> list[str]:
     lines: dict[str, dict[int, list[int]]] = {funnel: defaultdict(list) for funnel in funnels}
     for number, row in steps:
-        if row["funnel"] in funnels and row["step_number"].isdigit():
+        if row["funnel"] in funnels and _is_number(row["step_number"]):
             lines[row["funnel"]][int(row["step_number"])].append(number)
     return [
         fault

@@ -23,7 +23,7 @@
 {#
     Of a sequence of items with event_at, kind_number and visitor_session_number those that are steps of a
     funnel, whose `masks` say by kind_number which steps (bit n-1: step n), in the funnel's order: by
-    time, then by the lowest step, then by the mask.
+    time, then by the lowest step, then by how many steps they are.
 #}
 {% macro steps_among(sequence, masks) -%}
     {{ return(adapter.dispatch('steps_among')(sequence, masks)) }}
@@ -34,6 +34,7 @@
         struct_pack(
             event_at := x.event_at,
             lowest_step := {{ masks }}[x.kind_number] & -{{ masks }}[x.kind_number],
+            step_count := bit_count({{ masks }}[x.kind_number]),
             step_mask := {{ masks }}[x.kind_number],
             visitor_session_number := x.visitor_session_number
         )
@@ -87,14 +88,16 @@
 {%- endmacro %}
 
 {#
-    The state is one list of whole numbers, for speed: the mask of the steps seen (-1: the walk is over),
-    then the times in microseconds. A step counts with all before it: as many as there are ones at the
-    end of the mask. Most entries are one event, step 1, and need no walk.
+    The state is one list of whole numbers, for speed: the mask of the steps seen (-1: the walk is over), the
+    mode, then the times in microseconds. The mode is in it because DuckDB 1.5's list_reduce reads a
+    column that a lambda captures from other rows when it is given an initial value (duckdb issue 25816).
+    A step counts with all before it: as many as there are ones at the end of the mask. Most entries
+    are one event, step 1, and need no walk.
 #}
 {% macro duckdb__steps_reached(sequence, mode) -%}
     {%- set step -%}
-        (case {{ mode }}
-            when 'any' then (event[1] & ~state[1]) & -(event[1] & ~state[1])
+        (case when state[2] = 2
+            then (event[1] & ~state[1]) & -(event[1] & ~state[1])
             else event[1] & (state[1] + 1)
         end)
     {%- endset -%}
@@ -103,14 +106,14 @@
     else [make_timestamp(microseconds) for microseconds in list_reduce(
         [[item.step_mask, epoch_us(item.event_at)] for item in {{ sequence }}],
         lambda state, event: case
-            when {{ step }} > 0 then [{{ seen }}] || list_resize(
-                state[2:], bit_count((({{ seen }} + 1) & -({{ seen }} + 1)) - 1), event[2]
+            when {{ step }} > 0 then [{{ seen }}, state[2]] || list_resize(
+                state[3:], bit_count((({{ seen }} + 1) & -({{ seen }} + 1)) - 1), event[2]
             )
-            when {{ mode }} = 'strict' then [cast(-1 as bigint)] || state[2:]
+            when state[2] = 1 then [cast(-1 as bigint), 1] || state[3:]
             else state
         end,
-        [cast(0 as bigint)]
-    )[2:]] end
+        [0, cast(case {{ mode }} when 'ordered' then 0 when 'strict' then 1 else 2 end as bigint)]
+    )[3:]] end
 {%- endmacro %}
 
 

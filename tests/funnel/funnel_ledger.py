@@ -222,11 +222,12 @@ def events_of_shop(ledger: Ledger, session_ids: Mapping[Key, str]) -> list[Funne
         its_session = ledger.session_of[order.order_id]
         visitor_of_session = ledger.visitor_of(its_session) if its_session else None
         visitor = order.customer_id or visitor_of_session or order.anonymous_id
+        own_session = its_session if visitor == visitor_of_session else None
         if order.status != "cancelled":
-            note("order_placed", order.ordered_at, visitor, its_session)
+            note("order_placed", order.ordered_at, visitor, own_session)
         if number := ledger.number_of.get(order.order_id):
             name = "order_placed_first" if number == 1 else "order_placed_again"
-            note(name, order.ordered_at, visitor, its_session)
+            note(name, order.ordered_at, visitor, own_session)
         if its_session and not _has_purchase_event(its_session):
             note("purchase", order.ordered_at, visitor_of_session, its_session)
     return found

@@ -73,7 +73,8 @@ moments as (
     from orders
 ),
 
--- At one instant events come before an order, which ends their cart; among events it is all the same.
+-- At one instant events come before an order, which ends their cart. Their own order is all the
+-- same here, as they are never apart.
 moments_compared as (
     select
         *,

@@ -119,7 +119,7 @@ units as (
         visitor_id,
         {{ sequence_of(item) }} as events
     from events_with_kind
-    where is_of_visitors
+    where is_of_visitors and visitor_id is not null
     group by visitor_id
     union all
     select
