@@ -57,13 +57,15 @@ events_of_visitors as (
     left join products on events.product_id = products.product_id
 ),
 
+-- One row an instant: where events are at the same one, their order would be the engine's.
 moments as (
     select
         visitor_id,
         event_at as happened_at,
         0 as order_rank,
-        case when event_name = 'add_to_cart' then event_at end as added_at
+        min(case when event_name = 'add_to_cart' then event_at end) as added_at
     from events_of_visitors
+    group by visitor_id, event_at
     union all
     select
         visitor_id,
@@ -73,8 +75,7 @@ moments as (
     from orders
 ),
 
--- At one instant events come before an order, which ends their cart. Their own order is all the
--- same here, as they are never apart.
+-- At one instant events come before an order, which ends their cart.
 moments_compared as (
     select
         *,

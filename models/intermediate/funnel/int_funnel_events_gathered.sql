@@ -1,16 +1,16 @@
 -- Grain: one row per event that a funnel can ask for, tracked or found by the warehouse.
 -- A view: funnels read from it the events of the visitors that they need.
 {{ config(materialized='view') }}
-{% set derived_names = [
-    'session_arrived', 'visitor_arrived', 'session_engaged', 'order_placed', 'order_placed_first',
-    'order_placed_again'
-] %}
 with
 
 interactions as {{ inlined() }} (
     select anonymous_id, event_name, page_type, order_id, event_at
     from {{ ref('stg_web__interactions') }}
-    where event_name not in ('{{ derived_names | join("', '") }}') -- the names are the warehouse's
+    -- These names are the warehouse's own.
+    where event_name not in (
+        'session_arrived', 'visitor_arrived', 'session_engaged',
+        'order_placed', 'order_placed_first', 'order_placed_again'
+    )
 ),
 
 sessions as {{ inlined() }} (
