@@ -7,10 +7,11 @@ interactions as {{ inlined() }} (
     select anonymous_id, event_name, page_type, order_id, event_at
     from {{ ref('stg_web__interactions') }}
     -- These names are the warehouse's own.
-    where event_name not in (
-        'session_arrived', 'visitor_arrived', 'session_engaged',
-        'order_placed', 'order_placed_first', 'order_placed_again'
-    )
+    where
+        event_name not in (
+            'session_arrived', 'visitor_arrived', 'session_engaged',
+            'order_placed', 'order_placed_first', 'order_placed_again'
+        )
 ),
 
 sessions as {{ inlined() }} (
