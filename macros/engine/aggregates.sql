@@ -36,3 +36,16 @@
 {% macro duckdb__quantiles_of(value, shares) -%}
     quantile_cont({{ value }}, [{{ shares | join(', ') }}])
 {%- endmacro %}
+
+
+{#
+    An aggregate: a number that is another one when rows are others, whatever their order. For telling
+    whether rows changed, never a key: another version of the engine may give another number.
+#}
+{% macro fingerprint(columns) -%}
+    {{ return(adapter.dispatch('fingerprint')(columns)) }}
+{%- endmacro %}
+
+{% macro duckdb__fingerprint(columns) -%}
+    sum(cast(hash({{ columns | join(', ') }}) as decimal(38, 0)))
+{%- endmacro %}

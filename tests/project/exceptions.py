@@ -13,7 +13,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "stg_crm__referrals": LATER,
         "stg_crm__reviews": LATER,
         "stg_crm__support_tickets": LATER,
-        "stg_marketing__ad_spend": LATER,
         "stg_shop__payments": LATER,
         "stg_shop__promotions": LATER,
         "stg_shop__subscriptions": LATER,

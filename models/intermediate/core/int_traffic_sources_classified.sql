@@ -1,4 +1,5 @@
--- Grain: one row per combination of utm_source, utm_medium and referrer_host that began a session.
+-- Grain: one row per combination of utm_source, utm_medium and referrer_host.
+-- Those that began a session, and those that advertising was paid for.
 -- Few combinations, many sessions: the rules are matched here once. The first rule that fits wins.
 {{ config(
     materialized='incremental',
@@ -14,6 +15,10 @@ sessions as (
     {%- endif %}
 ),
 
+ad_spend as (
+    select utm_source, utm_medium from {{ ref('stg_marketing__ad_spend') }}
+),
+
 rules as (
     select
         rule_number,
@@ -25,11 +30,17 @@ rules as (
 ),
 
 traffic_sources as (
-    select distinct -- the combinations
+    select
         coalesce(first_event.utm_source, '') as utm_source,
         coalesce(first_event.utm_medium, '') as utm_medium,
         coalesce(first_event.referrer_host, '') as referrer_host
     from sessions
+    union -- each combination once
+    select
+        coalesce(utm_source, '') as utm_source,
+        coalesce(utm_medium, '') as utm_medium,
+        '' as referrer_host
+    from ad_spend
 ),
 
 traffic_sources_classified as (

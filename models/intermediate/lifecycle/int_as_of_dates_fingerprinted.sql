@@ -1,0 +1,54 @@
+-- Grain: one row per day that states of customers are kept for.
+-- The fingerprint is of all that a state of that day is made of: where it is another one than at
+-- the last refresh (a late order, a refund, a new as_of_date) the day is touched: every table of
+-- states builds that day again, and no other.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    unique_key='as_of_date',
+    meta={'touches': {'as_of_date': 'as_of_date'}}
+) }}
+with
+
+as_of_dates as (
+    select as_of_date, is_latest from {{ ref('int_as_of_dates_listed') }}
+),
+
+customer_days as (
+    select * from {{ ref('int_customer_days_accumulated') }}
+),
+
+accounts as (
+    select customer_id, {{ reporting_date('created_at') }} as created_date
+    from {{ ref('dim_customers') }}
+    where has_account
+),
+
+facts as (
+    select
+        activity_date as fact_date,
+        {{ fingerprint([
+            'customer_id', 'activity_date', 'order_count', 'unit_count', 'returned_unit_count',
+            'gross_amount', 'discount_amount', 'net_amount', 'refund_amount', 'margin_amount'
+        ]) }} as fingerprint
+    from customer_days
+    group by activity_date
+    union all
+    select
+        coalesce(created_date, date '0001-01-01') as fact_date,
+        {{ fingerprint(['customer_id', 'created_date']) }} as fingerprint
+    from accounts
+    group by coalesce(created_date, date '0001-01-01')
+),
+
+as_of_dates_fingerprinted as (
+    select
+        as_of_dates.as_of_date,
+        as_of_dates.is_latest,
+        cast(sum(facts.fingerprint) as string) as fingerprint
+    from as_of_dates
+    left join facts on as_of_dates.as_of_date >= facts.fact_date
+    group by as_of_dates.as_of_date, as_of_dates.is_latest
+)
+
+select * from as_of_dates_fingerprinted
