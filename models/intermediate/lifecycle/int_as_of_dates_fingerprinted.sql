@@ -24,6 +24,10 @@ accounts as (
     where has_account
 ),
 
+ad_spend as (
+    select ad_spend_key, spend_date, spend_amount from {{ ref('fct_ad_spend') }}
+),
+
 facts as (
     select
         activity_date as fact_date,
@@ -39,6 +43,12 @@ facts as (
         {{ fingerprint(['customer_id', 'created_date']) }} as fingerprint
     from accounts
     group by coalesce(created_date, date '0001-01-01')
+    union all
+    select
+        spend_date as fact_date,
+        {{ fingerprint(['ad_spend_key', 'spend_amount']) }} as fingerprint
+    from ad_spend
+    group by spend_date
 ),
 
 as_of_dates_fingerprinted as (
