@@ -48,6 +48,10 @@ nps_responses as (
     from {{ ref('stg_crm__nps_responses') }}
 ),
 
+ad_spend as (
+    select ad_spend_key, spend_date, spend_amount from {{ ref('fct_ad_spend') }}
+),
+
 -- Each fact on the day from which on it is known.
 facts as (
     select
@@ -64,6 +68,12 @@ facts as (
         {{ fingerprint(['customer_id', 'created_date']) }} as fingerprint
     from accounts
     group by coalesce(created_date, date '0001-01-01')
+    union all
+    select
+        spend_date as fact_date,
+        {{ fingerprint(['ad_spend_key', 'spend_amount']) }} as fingerprint
+    from ad_spend
+    group by spend_date
     union all
     select
         known_date as fact_date,

@@ -3,7 +3,7 @@
 -- serves those of today: what became of them is known at once for all but the last.
 -- Settings of the Python model stand here as columns, since it cannot ask for variables.
 {{ config(materialized='view') }}
-{% set horizon = var('churn_horizon_days') %}
+{% set horizon = var('holdout_days') %}
 with
 
 as_of_dates as (

@@ -186,12 +186,12 @@ features as (
         customers.customer_id,
         customers.first_order_date,
         customers.last_order_date,
-        cast(customers.state_date - customers.last_order_date as bigint) as recency_days,
-        cast(customers.state_date - customers.first_order_date as bigint) as tenure_days,
+        {{ days_from('customers.last_order_date', 'customers.state_date') }} as recency_days,
+        {{ days_from('customers.first_order_date', 'customers.state_date') }} as tenure_days,
         customers.purchase_day_count,
         customers.purchase_day_count - coalesce(before_or_after_behaviour_window.purchase_day_count, 0)
             as recent_purchase_day_count,
-        cast(customers.last_order_date - customers.first_order_date as double)
+        cast({{ days_from('customers.first_order_date', 'customers.last_order_date') }} as double)
         / nullif(customers.purchase_day_count - 1, 0) as mean_gap_days,
         cast(customers.net_amount_after_refunds as double) / customers.order_count as net_per_order,
         cast(customers.unit_count as double) / customers.order_count as units_per_order,
@@ -221,7 +221,7 @@ features as (
         {% endfor -%}
         case
             when customers.state_date >= sources.first_visit_date + {{ behaviour - 1 }}
-                then cast(customers.state_date - customer_visits.last_visit_date as bigint)
+                then {{ days_from('customer_visits.last_visit_date', 'customers.state_date') }}
         end as days_since_visit,
         customer_answers.nps_score,
         case

@@ -29,7 +29,7 @@ customers as (
 ),
 
 purchase_histories as (
-    select state_date, customer_id, p_alive, p_active_90d
+    select state_date, customer_id, p_alive, p_active_90d, ineligible_reason
     from {{ ref('int_purchase_histories_scored') }}
 ),
 
@@ -47,7 +47,7 @@ models_chosen as (
 population as (
     select
         as_of_date,
-        cast(sum(last_order_date - first_order_date) as double)
+        cast(sum({{ days_from('first_order_date', 'last_order_date') }}) as double)
         / nullif(sum(purchase_day_count - 1), 0) as mean_gap_days
     from customers
     group by as_of_date
@@ -57,6 +57,7 @@ probabilities as (
     select
         customers.*,
         purchase_histories.p_alive,
+        purchase_histories.ineligible_reason,
         purchase_histories.p_active_90d as purchase_p_active_90d,
         behaviours.p_active_90d as behaviour_p_active_90d,
         models_chosen.serving_model,
@@ -97,9 +98,7 @@ customers_complete as (
         p_active_90d is not null as is_eligible,
         case
             when p_active_90d is null
-                then
-                    'Neither model could be fitted: too few customers, too short a history, or none '
-                    || 'who orders again.'
+                then coalesce(ineligible_reason, 'No model could be fitted to the orders.')
         end as ineligible_reason,
         p_alive,
         p_active_90d,
@@ -117,7 +116,7 @@ customers_complete as (
         recency_days,
         expected_gap_days,
         expected_next_order_date,
-        cast(greatest(as_of_date - expected_next_order_date, 0) as bigint) as days_overdue,
+        greatest({{ days_from('expected_next_order_date', 'as_of_date') }}, 0) as days_overdue,
         case
             when recency_days >= {{ var('churn_after_days') }} then 'churned' else 'active'
         end as churn_state,

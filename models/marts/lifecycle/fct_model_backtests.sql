@@ -20,7 +20,7 @@ backtests_complete as (
         backtests.model,
         backtests.subject,
         backtests.cutoff_date,
-        cast({{ var('churn_horizon_days') }} as integer) as horizon_days,
+        cast({{ var('holdout_days') }} as integer) as horizon_days,
         backtests.customer_count,
         backtests.active_count,
         backtests.auc,
