@@ -15,7 +15,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "stg_crm__support_tickets": LATER,
         "stg_shop__payments": LATER,
         "stg_shop__promotions": LATER,
-        "stg_shop__subscriptions": LATER,
     },
     "reads_leftwards": {
         "int_session_orders_summed": "tells fct_sessions where fct_orders says something else now",
