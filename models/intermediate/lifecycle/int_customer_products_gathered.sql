@@ -1,0 +1,57 @@
+-- Grain: one row per customer, product and day on which they ordered it.
+-- Of orders that were not cancelled. The last purchase as of a day is the row with
+-- order_date <= day < valid_to_date. next_order_date is the customer's next day with any order.
+with
+
+orders as (
+    select order_id, customer_id, order_date
+    from {{ ref('fct_orders') }}
+    where status <> 'cancelled' and customer_id is not null
+),
+
+lines as (
+    select order_id, product_id from {{ ref('fct_order_lines') }}
+),
+
+customer_days as (
+    select
+        customer_id,
+        order_date,
+        lag(order_date) over customer as previous_order_date,
+        lead(order_date, 1, date '9999-12-31') over customer as next_order_date
+    from orders
+    group by customer_id, order_date
+    window customer as (partition by customer_id order by order_date)
+),
+
+product_days as (
+    select
+        orders.customer_id,
+        lines.product_id,
+        orders.order_date
+    from lines
+    inner join orders on lines.order_id = orders.order_id
+    group by orders.customer_id, lines.product_id, orders.order_date
+),
+
+customer_products as (
+    select
+        product_days.customer_id,
+        product_days.product_id,
+        product_days.order_date,
+        customer_days.previous_order_date is not null as is_repeat_day,
+        customer_days.next_order_date,
+        min(product_days.order_date) over purchases as first_bought_date,
+        lag(product_days.order_date) over purchases as previous_bought_date,
+        lead(product_days.order_date, 1, date '9999-12-31') over purchases as valid_to_date
+    from product_days
+    inner join customer_days
+        on product_days.customer_id = customer_days.customer_id
+        and product_days.order_date = customer_days.order_date
+    window purchases as (
+        partition by product_days.customer_id, product_days.product_id
+        order by product_days.order_date
+    )
+)
+
+select * from customer_products
