@@ -14,7 +14,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "stg_crm__reviews": LATER,
         "stg_crm__support_tickets": LATER,
         "stg_shop__payments": LATER,
-        "stg_shop__promotions": LATER,
         "stg_shop__subscriptions": LATER,
     },
     "reads_leftwards": {
