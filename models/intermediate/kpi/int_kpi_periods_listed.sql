@@ -78,6 +78,9 @@ kpi_periods_listed as (
         periods_ended.period,
         periods_ended.period_start_date,
         periods_ended.period_end_date,
+        row_number() over (
+            partition by periods_ended.period order by periods_ended.period_start_date
+        ) as period_number,
         cast(periods_ended.weekday_number as bigint) as weekday_number,
         events_of_periods.event,
         events_of_periods.event_start_date,

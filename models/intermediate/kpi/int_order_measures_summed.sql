@@ -1,5 +1,5 @@
 -- Grain: one row per measure, day of the order, dimension and value.
--- Orders are those with revenue; new customers and repeat orders those of orders not cancelled.
+-- Orders are those with revenue; repeat orders and the gaps between orders those not cancelled.
 -- Cost and margin are of the orders whose cost is known, as is the net amount beside them.
 {% set dimensions = {'session_channel': 'channel', 'device': 'device', 'country': 'country'} %}
 with
@@ -14,7 +14,6 @@ orders as (
         payment_method,
         promo_code,
         is_revenue,
-        is_first_order,
         customer_order_number,
         unit_count,
         gross_amount,
@@ -72,7 +71,6 @@ sums as (
         count(*) filter (where is_revenue) as order_count,
         count(*) filter (where is_revenue and customer_id is not null) as customer_order_count,
         count(*) filter (where is_revenue and promo_code is not null) as promo_order_count,
-        count(*) filter (where is_first_order) as new_customer_count,
         count(*) filter (where customer_order_number > 1) as repeat_order_count,
         count(customer_order_number) as numbered_order_count,
         coalesce(sum(unit_count) filter (where is_revenue), 0) as unit_count,
@@ -122,7 +120,6 @@ order_measures_summed as (
         'orders': 'order_count',
         'customer_orders': 'customer_order_count',
         'promo_orders': 'promo_order_count',
-        'new_customers': 'new_customer_count',
         'repeat_orders': 'repeat_order_count',
         'numbered_orders': 'numbered_order_count',
         'units_sold': 'unit_count',
