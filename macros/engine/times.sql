@@ -49,6 +49,33 @@
 {%- endmacro %}
 
 
+{#
+    One row a month, `month_start_date`, from the month of `from_date` to that of `to_date`, both included, of a
+    one-row relation; none where either is NULL.
+#}
+{% macro months_between(relation, from_date, to_date) -%}
+    {{ return(adapter.dispatch('months_between')(relation, from_date, to_date)) }}
+{%- endmacro %}
+
+{% macro duckdb__months_between(relation, from_date, to_date) -%}
+    select
+        cast(unnest(range(
+            date_trunc('month', {{ from_date }}), {{ to_date }} + interval 1 day, interval 1 month
+        )) as date) as month_start_date
+    from {{ relation }}
+{%- endmacro %}
+
+
+{# Whole days from one date to a later one. #}
+{% macro days_apart(from_date, to_date) -%}
+    {{ return(adapter.dispatch('days_apart')(from_date, to_date)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_apart(from_date, to_date) -%}
+    ({{ to_date }} - {{ from_date }})
+{%- endmacro %}
+
+
 {# The day of the week, Monday 1 to Sunday 7. #}
 {% macro iso_weekday(date) -%}
     {{ return(adapter.dispatch('iso_weekday')(date)) }}
