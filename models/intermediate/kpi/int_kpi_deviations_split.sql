@@ -122,6 +122,7 @@ part_sums as (
         cast(sum(base_numerator) as double) as base_numerator,
         cast(sum(base_denominator) as double) as base_denominator,
         cast(sum(sum(denominator)) over of_dimension as double) as whole_denominator,
+        cast(sum(sum(base_numerator)) over of_dimension as double) as whole_base_numerator,
         cast(sum(sum(base_denominator)) over of_dimension as double) as whole_base_denominator
     from parts_of_both
     group by alert_id, dimension, dimension_value
@@ -136,6 +137,10 @@ parts_compared as (
         part_sums.denominator is null as is_volume,
         part_sums.numerator,
         part_sums.base_numerator / bases.period_count as base_numerator,
+        coalesce(
+            part_sums.base_denominator / nullif(part_sums.whole_base_denominator, 0),
+            part_sums.base_numerator / nullif(part_sums.whole_base_numerator, 0)
+        ) as usual_share,
         part_sums.numerator / nullif(part_sums.denominator, 0) as rate,
         -- A part that was not there before is compared with the whole.
         coalesce(
@@ -172,6 +177,7 @@ kpi_deviations_split as (
             when is_volume then numerator - base_numerator * scale
             else mix_effect + rate_effect
         end as contribution,
+        usual_share,
         deviation
     from parts_with_effects
 )

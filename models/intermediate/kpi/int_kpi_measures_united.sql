@@ -7,7 +7,8 @@ measures_booked as (
     {% for model in [
         'int_order_measures_summed', 'int_buyer_measures_counted', 'int_return_measures_summed',
         'int_session_measures_summed', 'int_visitor_measures_counted', 'int_cart_measures_summed',
-        'int_channel_measures_summed', 'int_cohort_measures_gathered'
+        'int_channel_measures_summed', 'int_cohort_measures_gathered',
+        'int_service_measures_gathered', 'int_retention_measures_gathered'
     ] -%}
     select measure, period, period_start_date, dimension, dimension_value, measured
     from {{ ref(model) }}

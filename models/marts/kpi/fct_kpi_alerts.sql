@@ -1,6 +1,6 @@
 -- Grain: one row per alert: a run of periods in which a KPI was out of its band or off its target.
 -- Of the whole shop, or of a channel or device by the week. What explains an alert of the whole shop
--- is the part that did most to it, at its peak.
+-- is the part that did most to it beyond its usual share, at the peak.
 with
 
 kpis as (
@@ -20,7 +20,10 @@ parts_ranked as (
         *,
         row_number() over (
             partition by alert_id
-            order by contribution * sign(deviation) desc, dimension, dimension_value
+            order by
+                contribution / nullif(deviation, 0) - coalesce(usual_share, 0) desc,
+                dimension,
+                dimension_value
         ) as contribution_rank
     from parts
     where contribution * sign(deviation) > 0
@@ -72,6 +75,7 @@ kpi_alerts as (
         explanations.dimension_value as explained_by_value,
         explanations.contribution,
         explanations.contribution / nullif(runs_judged.deviation, 0) as contribution_share,
+        explanations.usual_share,
         explanations.mix_effect,
         explanations.rate_effect,
         runs_judged.since_date,
