@@ -67,7 +67,7 @@ totals_filled as (
         on first_periods.measure = totals.measure
         and periods.period = totals.period
         and periods.period_start_date = totals.period_start_date
-    where first_periods.aggregation <> 'stock' and totals.measure is null
+    where first_periods.aggregation in ('sum', 'distinct') and totals.measure is null
 ),
 
 measures_filled as (

@@ -47,7 +47,8 @@ kpis as (
         definitions.denominator_measure is null as is_volume,
         numerators.is_counted and definitions.denominator_measure is null as is_count,
         numerators.is_counted and denominators.is_counted and definitions.unit = 'share'
-            as is_share_of_count
+            as is_share_of_count,
+        coalesce(denominators.is_counted, false) as is_ratio_to_count
     from definitions
     inner join measures as numerators on definitions.numerator_measure = numerators.measure
     left join measures as denominators on definitions.denominator_measure = denominators.measure
@@ -68,6 +69,7 @@ rows_judged as (
         kpis.is_volume,
         kpis.is_count,
         coalesce(kpis.is_share_of_count, false) as is_share_of_count,
+        kpis.is_ratio_to_count,
         periods.weekday_number,
         case when kpis.is_volume then periods.event end as event,
         periods.event_start_date,
@@ -254,7 +256,8 @@ usual_errors as (
     from error_quantiles
 ),
 
--- Counts vary as Poisson's do, and shares of counts as the binomial's: never less than that.
+-- Counts vary as Poisson's do, and shares of counts as the binomial's, here with one more of each kind
+-- so that a share of 0 or 1 is not taken for certain: never less than that.
 rows_with_chance as (
     select
         rows_with_errors.*,
@@ -264,7 +267,11 @@ rows_with_chance as (
             when
                 rows_with_errors.is_share_of_count
                 and rows_with_errors.expected_value between 0 and 1
-                then sqrt(rows_with_errors.expected_value * (1 - rows_with_errors.expected_value))
+                then
+                    sqrt(
+                        (rows_with_errors.expected_value * rows_with_errors.weight + 1)
+                        * ((1 - rows_with_errors.expected_value) * rows_with_errors.weight + 1)
+                    ) / (rows_with_errors.weight + 2)
             else 0
         end as chance_error
     from rows_with_errors
@@ -292,7 +299,9 @@ kpis_expected as (
         season_index,
         expected_value,
         case
-            when usual_error is not null
+            when
+                usual_error is not null
+                and (not is_ratio_to_count or weight >= {{ var('kpi_smallest_count') }})
                 then
                     greatest(
                         greatest(usual_error, chance_error) * error_scale,
