@@ -35,6 +35,12 @@
 {% endmacro %}
 
 
+{# Whether all events are in one file, which grows by the day, and not in parts that come one by one. #}
+{% macro is_lone_event_file() %}
+    {{ return(stamps_now() | length <= 1) }}
+{% endmacro %}
+
+
 {# Note the event files that there are now, those that were renewed with the days of their events. #}
 {% macro note_event_files(changes) %}
     {% do run_query("delete from raw.event_files where file_name not in "
@@ -65,8 +71,9 @@
 
 
 {#
-    The UTC time from which on all days are looked at again, as a literal: late_event_days before what the
-    last complete refresh knew, or before what this one may know. None where none was completed.
+    The UTC time from which on all days are looked at again, as a literal: what the last complete refresh
+    knew, or what this one may know, since days after it were loaded and not known. In a lone file, which
+    grows, late_event_days before it. None where no refresh was completed.
 #}
 {% macro touched_from() %}
     {% if not has_ledger() %}{{ return(none) }}{% endif %}
@@ -74,7 +81,8 @@
     {% if var('as_of_date') %}
         {% do until.append("timestamp '" ~ var('as_of_date') ~ "'") %}
     {% endif %}
-    {% set query = "select cast(least(" ~ until | join(', ') ~ ") - interval " ~ var('late_event_days')
+    {% set late_days = var('late_event_days') if is_lone_event_file() else 0 %}
+    {% set query = "select cast(least(" ~ until | join(', ') ~ ") - interval " ~ late_days
         ~ " day as date) from raw.refreshes where is_complete order by refresh_number desc limit 1" %}
     {% set rows = run_query(query).rows %}
     {{ return("timestamp '" ~ rows[0][0] ~ "'" if rows else none) }}

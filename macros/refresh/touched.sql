@@ -41,6 +41,18 @@
 
 
 {#
+    A pre-hook for a table in whose rows time alone changes nothing but `flag`: set it to what as_of_date
+    says, and note the keys of those rows, which need not be made again.
+#}
+{% macro judge_by_time(flag, time_column, kind) -%}
+    {% if not execute or not is_incremental() %}{{ return('') }}{% endif %}
+    {{ note_touched_by_time(flag, time_column, kind) }};
+    update {{ this }} set {{ flag }} = not {{ flag }}
+    where {{ flag }} <> ({{ time_column }} < (select known_until_at from {{ ref('stg_shop__as_of') }}))
+{%- endmacro %}
+
+
+{#
     Note the UTC days of events that earlier refreshes knew and as_of_date does not as touched: it may go
     back by any number of days, asked to, or since a row of a day far ahead was put right.
 #}

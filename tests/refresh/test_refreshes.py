@@ -253,7 +253,7 @@ def test_a_lone_file_grows(shop: Shop, full: Warehouse) -> None:
         warehouse.build(*REFRESH_ALONE)
         rows: list[Row] = [row for day in range(number + 1) for row in shop.month.files[day]]
         if loaded_until:
-            assert days_touched(warehouse) == days_since(rows, loaded_until)
+            assert days_touched(warehouse) == days_of_lone_file(rows, loaded_until)
         loaded_until = loaded_until_of(warehouse)
     assert not different_rows(warehouse, full, with_provenance=False)
 
@@ -299,7 +299,7 @@ def test_a_warehouse_without_a_ledger_is_built_from_nothing(
 
 
 def test_days_touched_are_those_of_files_that_differ(steps: Steps) -> None:
-    """Days of new, replaced and removed files, however late, and the last days known."""
+    """Days of new, replaced and removed files, however late, and days loaded but not known."""
     names = [name for name in steps.by_name if name != "failed"]
     for before, after in pairwise(names):
         old, new = steps.by_name[before], steps.by_name[after]
@@ -309,7 +309,8 @@ def test_days_touched_are_those_of_files_that_differ(steps: Steps) -> None:
 def days_between_loads(old: Step, new: Step) -> set[date]:
     """The days that the second of two refreshes should look at."""
     rows = [row for part in new.parts.values() for row in part]
-    days = days_since(rows, loaded_until_of(old.warehouse))
+    known_day = loaded_until_of(old.warehouse).date()
+    days = {known_day} | days_from(rows, known_day)
     for name in old.parts.keys() | new.parts.keys():
         before, after = old.parts.get(name), new.parts.get(name)
         if before != after:
@@ -318,15 +319,17 @@ def days_between_loads(old: Step, new: Step) -> set[date]:
     return days
 
 
-def days_since(rows: list[Row], loaded_until: datetime) -> set[date]:
+def days_of_lone_file(rows: list[Row], loaded_until: datetime) -> set[date]:
     """The days known last, and those of events that happened or came since then."""
     from_day = loaded_until.date() - timedelta(days=LATE_EVENT_DAYS)
-    return all_days({from_day, loaded_until.date()}) | {
-        day
-        for row in rows
-        for day in days_of([row])
-        if day >= from_day or str(row["received_at"] or "") >= str(from_day)
-    }
+    came = [row for row in rows if str(row["received_at"] or "") >= str(from_day)]
+    known_days = all_days({from_day, loaded_until.date()})
+    return known_days | days_from(rows, from_day) | days_of(came)
+
+
+def days_from(rows: list[Row], from_day: date) -> set[date]:
+    """The days of events from one day on."""
+    return {day for day in days_of(rows) if day >= from_day}
 
 
 def days_of(rows: list[Row]) -> set[date]:

@@ -8,7 +8,7 @@
     unique_key='journey_id',
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
     meta={'touches': {'month_start_date': 'month_start_date'}},
-    pre_hook="{{ note_touched_by_time('is_mature', 'closes_at', 'visitor_id') }}"
+    pre_hook="{{ judge_by_time('is_mature', 'closes_at', 'month_start_date') }}"
 ) }}
 {% set days_open = "interval '" ~ var('journey_loss_days') ~ "' day" %}
 with

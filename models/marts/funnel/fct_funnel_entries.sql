@@ -9,7 +9,7 @@
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
     on_schema_change='fail',
     meta={'touches': {'entry_date': 'entry_date'}},
-    pre_hook="{{ note_touched_by_time('is_mature', 'closes_at', 'visitor_id') }}"
+    pre_hook="{{ judge_by_time('is_mature', 'closes_at', 'entry_date') }}"
 ) }}
 {% set steps = range(1, 11) %}
 with

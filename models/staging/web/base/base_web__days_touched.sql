@@ -1,6 +1,7 @@
 -- Grain: one row per UTC day whose events may differ from those of the last complete refresh.
--- Days of event files that are new, replaced or gone, however late they come; and those from
--- late_event_days before what was known on, or of events that arrived since then. No row where
+-- Days of event files that are new, replaced or gone, however late they come; and those that were
+-- loaded before they were known. A lone file tells of no part that is new: of it, days from
+-- late_event_days before what was known on, and of events that arrived since then. No row where
 -- nothing was loaded yet: then everything is built.
 {{ config(
     post_hook=[
@@ -24,8 +25,10 @@ days_touched as (
     {% set changes = event_file_changes() -%}
     select cast(event_at as date) as utc_date from events where event_at >= {{ from_at }}
     union -- a day once, for whatever reason
+    {% if is_lone_event_file() -%}
     select cast(event_at as date) as utc_date from events where received_at >= {{ from_at }}
     union
+    {% endif -%}
     select cast(event_at as date) as utc_date
     from events
     where file_name in {{ text_list(changes.changed) }}
