@@ -53,32 +53,40 @@ customers_dated as (
     from customers
 ),
 
--- Each change comes before the next order, so that a customer has one a day at most.
-base_changes as (
+-- What orders alone make of a customer. Stays are cut at each order and do not overlap.
+base_stays as (
     select
         customer_id,
-        first_session_date as change_date,
-        'visitor' as base_state
+        'visitor' as state,
+        false as is_active,
+        first_session_date as from_date,
+        cast(null as date) as to_date
     from customers_dated
     where first_session_date < coalesce(least(account_date, first_order_date), date '9999-12-31')
     union all
     select
         customer_id,
-        account_date as change_date,
-        'acquired' as base_state
+        'acquired' as state,
+        false as is_active,
+        account_date as from_date,
+        cast(null as date) as to_date
     from customers_dated
     where account_date < coalesce(first_order_date, date '9999-12-31')
     union all
     select
         customer_id,
-        order_date as change_date,
-        case when purchase_day_count = 1 then 'activated' else 'retained' end as base_state
+        case when purchase_day_count = 1 then 'activated' else 'retained' end as state,
+        true as is_active,
+        order_date as from_date,
+        least(lapsing_date, lost_date, next_order_date) as to_date
     from purchase_days
     union all
     select
         purchase_days.customer_id,
-        purchase_days.lapsing_date as change_date,
-        'lapsing' as base_state
+        'lapsing' as state,
+        false as is_active,
+        purchase_days.lapsing_date as from_date,
+        cast(null as date) as to_date
     from purchase_days
     cross join as_of
     where
@@ -87,23 +95,15 @@ base_changes as (
     union all
     select
         purchase_days.customer_id,
-        purchase_days.lost_date as change_date,
-        'lost' as base_state
+        'lost' as state,
+        false as is_active,
+        purchase_days.lost_date as from_date,
+        cast(null as date) as to_date
     from purchase_days
     cross join as_of
     where
         purchase_days.lost_date < purchase_days.next_order_date
         and purchase_days.lost_date <= as_of.as_of_date
-),
-
-last_answers as (
-    select
-        customer_id,
-        response_date as change_date,
-        {{ last_by(nps_class('score'), ['responded_at', 'response_id']) }} = 'promoter'
-            as is_promoter
-    from nps_responses
-    group by customer_id, response_date
 ),
 
 -- Invitations, and who accounts say sent them: a shop may keep either.
@@ -121,27 +121,19 @@ referrals_bought as (
     where referred_by_customer_id <> customer_id
 ),
 
-changes as (
+advocacy_events as (
     select
         customer_id,
-        change_date,
-        base_state,
-        cast(null as boolean) as is_promoter,
+        response_date as event_date,
+        {{ last_by(nps_class('score'), ['responded_at', 'response_id']) }} = 'promoter'
+            as is_promoter,
         false as has_referred
-    from base_changes
+    from nps_responses
+    group by customer_id, response_date
     union all
     select
         customer_id,
-        change_date,
-        cast(null as string) as base_state,
-        is_promoter,
-        false as has_referred
-    from last_answers
-    union all
-    select
-        customer_id,
-        min(bought_date) as change_date,
-        cast(null as string) as base_state,
+        min(bought_date) as event_date,
         cast(null as boolean) as is_promoter,
         true as has_referred
     from referrals_bought
@@ -149,44 +141,80 @@ changes as (
     group by customer_id
 ),
 
-change_days as (
+-- The last answer counts until the next one, a referral that bought for good.
+advocacy_days as (
     select
         customer_id,
-        change_date,
-        max(base_state) as base_state,
-        max(is_promoter) as is_promoter,
-        max(has_referred) as has_referred
-    from changes
-    group by customer_id, change_date
+        event_date,
+        coalesce(last_value(max(is_promoter) ignore nulls) over history, false)
+        or max(max(has_referred)) over history as is_advocate
+    from advocacy_events
+    group by customer_id, event_date
+    window history as (partition by customer_id order by event_date rows unbounded preceding)
 ),
 
-histories as (
+advocates as (
+    select customer_id from advocacy_days where is_advocate group by customer_id
+),
+
+advocacy_periods as (
     select
-        customer_id,
-        change_date,
-        last_value(base_state ignore nulls) over history as base_state,
-        coalesce(last_value(is_promoter ignore nulls) over history, false)
-        or max(has_referred) over history as is_advocate
-    from change_days
-    window history as (partition by customer_id order by change_date rows unbounded preceding)
+        advocacy_days.customer_id,
+        advocacy_days.is_advocate,
+        advocacy_days.event_date as from_date,
+        lead(advocacy_days.event_date, 1, date '9999-12-31') over (
+            partition by advocacy_days.customer_id order by advocacy_days.event_date
+        ) as to_date
+    from advocacy_days
+    inner join advocates on advocacy_days.customer_id = advocates.customer_id
+    union all
+    select
+        advocacy_days.customer_id,
+        false as is_advocate,
+        date '0001-01-01' as from_date,
+        min(advocacy_days.event_date) as to_date
+    from advocacy_days
+    inner join advocates on advocacy_days.customer_id = advocates.customer_id
+    group by advocacy_days.customer_id
 ),
 
+advocates_stays as (
+    select
+        base_stays.customer_id,
+        base_stays.state,
+        base_stays.from_date,
+        base_stays.to_date
+    from base_stays
+    inner join advocates on base_stays.customer_id = advocates.customer_id
+    where base_stays.is_active
+),
+
+-- The days of a buyer who is not overdue are cut where they become an advocate, or are none any more.
 states as (
     select
-        customer_id,
-        change_date,
-        case
-            when is_advocate and base_state in ('activated', 'retained') then 'advocate'
-            else base_state
-        end as state
-    from histories
-    where base_state is not null
+        advocates_stays.customer_id,
+        case when advocacy_periods.is_advocate then 'advocate' else advocates_stays.state end
+            as state,
+        greatest(advocates_stays.from_date, advocacy_periods.from_date) as from_date
+    from advocates_stays
+    inner join advocacy_periods
+        on advocates_stays.customer_id = advocacy_periods.customer_id
+        and advocates_stays.from_date < advocacy_periods.to_date
+        and advocates_stays.to_date > advocacy_periods.from_date
+    union all
+    select
+        base_stays.customer_id,
+        base_stays.state,
+        base_stays.from_date
+    from base_stays
+    left join advocates on base_stays.customer_id = advocates.customer_id
+    where not base_stays.is_active or advocates.customer_id is null
 ),
 
 states_in_turn as (
     select
         *,
-        lag(state) over (partition by customer_id order by change_date) as previous_state
+        lag(state) over (partition by customer_id order by from_date) as previous_state
     from states
 ),
 
@@ -196,11 +224,11 @@ stays as (
         state,
         previous_state,
         lead(state) over customer_states as next_state,
-        change_date as valid_from_date,
-        lead(change_date, 1, date '9999-12-31') over customer_states as valid_to_date
+        from_date as valid_from_date,
+        lead(from_date, 1, date '9999-12-31') over customer_states as valid_to_date
     from states_in_turn
     where previous_state is null or previous_state <> state
-    window customer_states as (partition by customer_id order by change_date)
+    window customer_states as (partition by customer_id order by from_date)
 ),
 
 customer_states as (
@@ -215,16 +243,16 @@ customer_states as (
                 'stays.valid_from_date', 'least(stays.valid_to_date, as_of.as_of_date + 1)'
             ) }} as bigint
         ) as days_in_state,
-        leads.lead_date,
+        case
+            when stays.state = 'visitor' and leads.lead_date < stays.valid_to_date
+                then leads.lead_date
+        end as lead_date,
         stays.valid_from_date,
         stays.valid_to_date,
         case when stays.next_state is not null then stays.valid_to_date end as exited_date
     from stays
     cross join as_of
-    left join leads
-        on stays.customer_id = leads.customer_id
-        and stays.state = 'visitor'
-        and stays.valid_to_date > leads.lead_date
+    left join leads on stays.customer_id = leads.customer_id
 )
 
 select * from customer_states
