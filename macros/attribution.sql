@@ -19,13 +19,16 @@
     has another sign, and which ones bear the cents left over hangs on their order alone.
 #}
 {% macro allotted(amount, weight_up_to, weight, total_weight) -%}
-    cast(
-        sign({{ amount }}) * (
-            cast({{ proportion_to_cent('abs(' ~ amount ~ ')', weight_up_to, total_weight) }}
-                as decimal(18, 2))
-            - cast({{ proportion_to_cent(
-                'abs(' ~ amount ~ ')', '(' ~ weight_up_to ~ ' - ' ~ weight ~ ')', total_weight
-            ) }} as decimal(18, 2))
-        ) as decimal(18, 2)
-    )
+    {%- set up_to = proportion_to_cent('abs(' ~ amount ~ ')', weight_up_to, total_weight) -%}
+    {%- set before = proportion_to_cent(
+        'abs(' ~ amount ~ ')', '(' ~ weight_up_to ~ ' - ' ~ weight ~ ')', total_weight
+    ) -%}
+    case
+        when {{ weight }} = {{ total_weight }} then cast({{ amount }} as decimal(18, 2))
+        else cast(
+            sign({{ amount }})
+            * (cast({{ up_to }} as decimal(18, 2)) - cast({{ before }} as decimal(18, 2)))
+            as decimal(18, 2)
+        )
+    end
 {%- endmacro %}
