@@ -57,3 +57,13 @@
 {% macro duckdb__iso_weekday(date) -%}
     isodow({{ date }})
 {%- endmacro %}
+
+
+{# The days from one date to a later one. #}
+{% macro days_from(from_date, to_date) -%}
+    {{ return(adapter.dispatch('days_from')(from_date, to_date)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_from(from_date, to_date) -%}
+    ({{ to_date }} - {{ from_date }})
+{%- endmacro %}
