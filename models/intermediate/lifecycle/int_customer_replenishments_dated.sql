@@ -6,9 +6,32 @@ dates as (
     select as_of_date, known_until_at from {{ ref('int_recommendation_dates_listed') }}
 ),
 
-cycles as (
-    select as_of_date, product_id, cycle_days, again_share, repeat_share
+all_cycles as (
+    select cycle_date, product_id, cycle_days, again_share, repeat_share
     from {{ ref('int_replenishment_cycles_measured') }}
+),
+
+month_ends as (
+    select as_of_date as cycle_date
+    from {{ ref('int_as_of_dates_listed') }}
+    where extract(day from as_of_date + 1) = 1
+),
+
+cycle_dates as (
+    select
+        dates.as_of_date,
+        max(month_ends.cycle_date) as cycle_date
+    from dates
+    inner join month_ends on dates.as_of_date >= month_ends.cycle_date
+    group by dates.as_of_date
+),
+
+cycles as (
+    select
+        cycle_dates.as_of_date,
+        all_cycles.*
+    from all_cycles
+    inner join cycle_dates on all_cycles.cycle_date = cycle_dates.cycle_date
 ),
 
 customer_products as (

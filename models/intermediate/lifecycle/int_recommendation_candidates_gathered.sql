@@ -2,7 +2,8 @@
 -- excess_share is what the reason promises beyond chance: of a companion, the share of baskets with
 -- the source product that have it, less its share of comparable baskets; of a product that is due,
 -- the share of next orders that have it again, less its share of repeat orders. Of several source
--- products the one that promises most counts. Only sessions whose customer was known by the date.
+-- products the one that promises most counts. Of sessions those that were over by the date, and
+-- whose customer was known.
 with
 
 dates as (
@@ -106,7 +107,8 @@ viewed as (
         events.product_id
     from sessions
     inner join dates
-        on sessions.ended_at < dates.known_until_at
+        on sessions.ended_at + interval '{{ var("session_gap_minutes") }}' minute
+        <= dates.known_until_at
         and sessions.customer_known_at < dates.known_until_at
         and sessions.started_at
         >= dates.known_until_at - interval '{{ var("recommendation_viewed_days") }}' day

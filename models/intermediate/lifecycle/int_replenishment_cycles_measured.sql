@@ -1,10 +1,13 @@
--- Grain: one row per recommendation date and product that customers buy again in its cycle.
+-- Grain: one row per end of a month and product that customers buy again in its cycle.
 -- A product is replenished where the shop says so (is_subscription), or where the next order of
 -- those who bought it has it again more often, beyond chance, than repeat orders have it anyway.
+-- Days until the next end of a month go by it, so that a past day knows the cycle it knew then.
 with
 
 dates as (
-    select as_of_date from {{ ref('int_recommendation_dates_listed') }}
+    select as_of_date as cycle_date
+    from {{ ref('int_as_of_dates_listed') }}
+    where extract(day from as_of_date + 1) = 1
 ),
 
 customer_products as (
@@ -23,74 +26,100 @@ products as (
     select product_id, is_subscription from {{ ref('dim_products') }}
 ),
 
-purchases as (
-    select
-        dates.as_of_date,
-        customer_products.*
-    from customer_products
-    inner join dates on customer_products.order_date <= dates.as_of_date
-),
-
 repeat_days as (
     select
-        as_of_date,
         customer_id,
         order_date
-    from purchases
+    from customer_products
     where is_repeat_day
-    group by as_of_date, customer_id, order_date
+    group by customer_id, order_date
 ),
 
 repeat_days_counted as (
-    select as_of_date, count(*) as repeat_day_count from repeat_days group by as_of_date
+    select
+        dates.cycle_date,
+        count(*) as repeat_day_count
+    from repeat_days
+    inner join dates on repeat_days.order_date <= dates.cycle_date
+    group by dates.cycle_date
 ),
 
-products_counted as (
+facts as (
     select
-        as_of_date,
         product_id,
-        count(previous_bought_date) as gap_count,
-        {{ quantiles_of('order_date - previous_bought_date', [0.5]) }} as gap_quantiles,
-        count(case when is_repeat_day then 1 end) as bought_on_repeat_day_count,
-        count(case when next_order_date <= as_of_date then 1 end) as next_order_count,
-        count(
-            case when next_order_date <= as_of_date and next_order_date = valid_to_date then 1 end
-        ) as again_count
-    from purchases
-    group by as_of_date, product_id
+        order_date as fact_date,
+        count(case when is_repeat_day then 1 end) as repeat_count,
+        0 as next_order_count,
+        0 as again_count
+    from customer_products
+    group by product_id, order_date
+    union all
+    select
+        product_id,
+        next_order_date as fact_date,
+        0 as repeat_count,
+        count(*) as next_order_count,
+        count(case when next_order_date = valid_to_date then 1 end) as again_count
+    from customer_products
+    group by product_id, next_order_date
+),
+
+facts_summed as (
+    select
+        dates.cycle_date,
+        facts.product_id,
+        sum(facts.repeat_count) as repeat_count,
+        sum(facts.next_order_count) as next_order_count,
+        sum(facts.again_count) as again_count
+    from facts
+    inner join dates on facts.fact_date <= dates.cycle_date
+    group by dates.cycle_date, facts.product_id
+),
+
+gaps as (
+    select
+        dates.cycle_date,
+        customer_products.product_id,
+        count(*) as gap_count,
+        {{ quantiles_of('customer_products.order_date - customer_products.previous_bought_date', [0.5]) }}
+            as gap_quantiles
+    from customer_products
+    inner join dates on customer_products.order_date <= dates.cycle_date
+    where customer_products.previous_bought_date is not null
+    group by dates.cycle_date, customer_products.product_id
+    having count(*) >= {{ var('replenishment_minimum_count') }}
 ),
 
 products_measured as (
     select
-        products_counted.as_of_date,
-        products_counted.product_id,
-        products_counted.gap_count,
-        {{ list_item('products_counted.gap_quantiles', 1) }} as cycle_days,
-        products_counted.next_order_count,
-        products_counted.again_count,
+        gaps.cycle_date,
+        gaps.product_id,
+        gaps.gap_count,
+        {{ list_item('gaps.gap_quantiles', 1) }} as cycle_days,
+        cast(facts_summed.next_order_count as bigint) as next_order_count,
+        cast(facts_summed.again_count as bigint) as again_count,
         coalesce(products.is_subscription, false) as is_subscription,
-        products_counted.again_count / cast(products_counted.next_order_count as double)
-            as again_share,
-        products_counted.bought_on_repeat_day_count
-        / cast(repeat_days_counted.repeat_day_count as double) as repeat_share
-    from products_counted
-    inner join repeat_days_counted on products_counted.as_of_date = repeat_days_counted.as_of_date
-    left join products on products_counted.product_id = products.product_id
-    where products_counted.gap_count >= {{ var('replenishment_minimum_count') }}
+        cast(facts_summed.again_count as double) / facts_summed.next_order_count as again_share,
+        cast(facts_summed.repeat_count as double) / repeat_days_counted.repeat_day_count
+            as repeat_share
+    from gaps
+    inner join facts_summed
+        on gaps.cycle_date = facts_summed.cycle_date and gaps.product_id = facts_summed.product_id
+    inner join repeat_days_counted on gaps.cycle_date = repeat_days_counted.cycle_date
+    left join products on gaps.product_id = products.product_id
 ),
 
 products_compared as (
     select
         *,
         (again_share - repeat_share)
-        / sqrt(repeat_share * (1 - repeat_share) / next_order_count) as z
+        / sqrt(nullif(repeat_share * (1 - repeat_share) / next_order_count, 0)) as z
     from products_measured
-    where repeat_share < 1 and next_order_count > 0
 ),
 
 cycles_measured as (
     select
-        as_of_date,
+        cycle_date,
         product_id,
         gap_count,
         cycle_days,

@@ -1,0 +1,72 @@
+-- Grain: one row per session of a customer, with the time from which on it is known to be theirs.
+-- That is when it is over, which session_gap_minutes tell, and its customer was identified.
+-- Before: the customer's session before it, and their last order before it began.
+with
+
+sessions as (
+    select session_id, customer_id, anonymous_id, started_at, ended_at, customer_known_at
+    from {{ ref('fct_sessions') }}
+    where customer_id is not null
+),
+
+orders as (
+    select order_id, customer_id, ordered_at
+    from {{ ref('fct_orders') }}
+    where customer_id is not null and status <> 'cancelled'
+),
+
+visitors as (
+    select customer_id from sessions group by customer_id
+),
+
+moments as (
+    select
+        customer_id,
+        started_at as happened_at,
+        session_id as moment_id,
+        session_id,
+        started_at,
+        cast(null as timestamp) as ordered_at
+    from sessions
+    union all
+    select
+        orders.customer_id,
+        orders.ordered_at as happened_at,
+        orders.order_id as moment_id,
+        null as session_id,
+        null as started_at,
+        orders.ordered_at
+    from orders
+    inner join visitors on orders.customer_id = visitors.customer_id
+),
+
+moments_compared as (
+    select
+        session_id,
+        max(started_at) over earlier as previous_started_at,
+        max(ordered_at) over earlier as last_ordered_at
+    from moments
+    window earlier as (
+        partition by customer_id order by happened_at, moment_id
+        rows between unbounded preceding and 1 preceding
+    )
+),
+
+sessions_known as (
+    select
+        sessions.session_id,
+        sessions.customer_id,
+        sessions.anonymous_id,
+        sessions.started_at,
+        sessions.ended_at,
+        greatest(
+            sessions.ended_at + interval '{{ var("session_gap_minutes") }}' minute,
+            sessions.customer_known_at
+        ) as known_at,
+        moments_compared.previous_started_at,
+        moments_compared.last_ordered_at
+    from sessions
+    inner join moments_compared on sessions.session_id = moments_compared.session_id
+)
+
+select * from sessions_known
