@@ -1,7 +1,8 @@
 -- Grain: one row per session with orders: what was ordered in it.
 -- All orders are compared at every refresh, as an order's status and its customer's earlier orders
 -- change without a word; sessions whose orders differ from before are built again. Their times are
--- listed for that alone: an order that changes no sum may still be the step of a funnel.
+-- listed for that alone, and those with revenue counted: an order that changes no sum may still be
+-- the step of a funnel, or an experiment's outcome.
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
@@ -32,6 +33,7 @@ session_orders as (
     select
         session_id,
         count(*) filter (where status <> 'cancelled') as order_count,
+        count(*) filter (where is_revenue) as revenue_order_count,
         cast(sum(unit_count) filter (where is_revenue) as bigint) as unit_count,
         cast(sum(net_amount) as decimal(18, 2)) as net_amount,
         min(ordered_at) as ordered_at,
@@ -46,6 +48,7 @@ session_orders_summed as (
         session_orders.session_id,
         sessions.visitor_id,
         session_orders.order_count,
+        session_orders.revenue_order_count,
         session_orders.unit_count,
         session_orders.net_amount,
         session_orders.ordered_at,

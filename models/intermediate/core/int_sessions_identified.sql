@@ -1,7 +1,7 @@
 -- Grain: one row per session, with the visitor it belongs to and the channel that brought it.
 -- A session belongs to the customer known at its last event: who logs in on the way has been there.
 -- A device is touched by its interactions too; its visitors are noted here for all that follows.
--- depends_on: {{ ref('stg_web__interactions') }}
+-- depends_on: {{ ref('stg_web__interactions') }}, {{ ref('int_daily_sessions_cut') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
@@ -12,9 +12,10 @@ with
 
 sessions as (
     select session_id, anonymous_id, started_at, ended_at, first_event
-    from {{ ref('int_sessions_cut') }}
     {% if is_incremental() -%}
-    where anonymous_id in {{ touched('anonymous_id') }}
+    from ({{ sessions_cut('anonymous_id in ' ~ touched('anonymous_id')) }}) as sessions_touched
+    {%- else -%}
+    from {{ ref('int_sessions_cut') }}
     {%- endif %}
 ),
 

@@ -2,11 +2,20 @@
 -- exposure counts.
 -- Outcomes are those of the sessions from the exposure's own on, begun within the window of
 -- experiment_outcome_days after it: alike for every device, however long the experiment goes on.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    unique_key=['experiment_id', 'variant', 'anonymous_id'],
+    incremental_predicates=['anonymous_id in ' ~ touched('measured_anonymous_id')],
+    pre_hook="{{ note_devices_to_measure() }}"
+) }}
+{% set is_touched = ('in ' ~ touched('measured_anonymous_id')) if is_incremental() else 'is not null' %}
 with
 
 exposures as (
     select experiment_id, variant, anonymous_id, is_control, exposed_at
-    from {{ ref('stg_web__experiments') }}
+    from {{ ref('int_exposures_kept') }}
+    where anonymous_id {{ is_touched }}
 ),
 
 sessions as (
@@ -20,6 +29,7 @@ sessions as (
         intent_at,
         purchase_at
     from {{ ref('fct_sessions') }}
+    where anonymous_id {{ is_touched }}
 ),
 
 orders as (
@@ -105,7 +115,8 @@ devices_measured as (
         outcomes.has_cart,
         outcomes.has_order,
         cast(outcomes.order_count as bigint) as order_count,
-        cast(outcomes.net_amount as decimal(18, 2)) as net_amount
+        cast(outcomes.net_amount as decimal(18, 2)) as net_amount,
+        devices.outcomes_until_at
     from devices
     cross join as_of
     left join outcomes

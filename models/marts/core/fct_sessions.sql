@@ -1,6 +1,7 @@
 -- Grain: one row per session (see int_sessions_cut), bots left out.
 -- Stage times say how far the session went; NULL: not reached. Orders and revenue are those matched
 -- to the session (int_orders_matched), a part of fct_orders: never more than it has.
+-- depends_on: {{ ref('int_daily_sessions_cut') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
@@ -11,15 +12,19 @@
 ) }}
 with
 
-sessions as (
-    select * from {{ ref('int_sessions_cut') }}
-),
-
 visitors as (
-    select session_id, customer_id, visitor_id, channel, customer_known_at
+    select session_id, anonymous_id, customer_id, visitor_id, channel, customer_known_at
     from {{ ref('int_sessions_identified') }}
     {% if is_incremental() -%}
     where visitor_id in {{ touched('visitor_id') }}
+    {%- endif %}
+),
+
+sessions as (
+    {% if is_incremental() -%}
+    {{ sessions_cut('anonymous_id in (select anonymous_id from visitors)') }}
+    {%- else -%}
+    select * from {{ ref('int_sessions_cut') }}
     {%- endif %}
 ),
 

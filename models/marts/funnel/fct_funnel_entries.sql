@@ -2,6 +2,8 @@
 -- Each unit's events are gathered once, for all funnels. A funnel takes from them those that are
 -- its steps, as bits of one number (step n: bit n-1), in one sequence, by time and then by the
 -- lowest step; each entry walks the part of the sequence that lies in its window.
+-- depends_on: {{ ref('stg_web__interactions') }}, {{ ref('int_order_events_derived') }}
+-- depends_on: {{ ref('fct_orders') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
@@ -28,10 +30,10 @@ steps_masked as (
 ),
 
 events as (
-    select event_name, page_type, visitor_id, session_id, visitor_session_number, event_at
-    from {{ ref('int_funnel_events_gathered') }}
     {% if is_incremental() -%}
-    where visitor_id in {{ touched('visitor_id') }}
+    {{ funnel_events('visitor_id in ' ~ touched('visitor_id')) }}
+    {%- else -%}
+    select * from {{ ref('int_funnel_events_gathered') }}
     {%- endif %}
 ),
 
