@@ -25,7 +25,7 @@ FIRST_DAY, LAST_DAY = date(2023, 3, 1), date(2023, 11, 29)
 END = date(2023, 12, 31)
 QUICKLY = (
     *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-    *("--log-level-file", "none"),
+    *("--log-level-file", "none", "--no-write-json"),
 )
 SHOWN = 3
 
