@@ -17,9 +17,10 @@
         {% do run_query("insert into raw.refreshes"
             ~ " select coalesce(max(refresh_number), 0) + 1, false, null, '{}', '[]' from raw.refreshes") %}
     {% endif %}
+    {% set digest = run_query("select digest_definitions()").columns[0][0] %}
     {% set definitions = {} %}
     {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
-        {% do definitions.update({node.name: definition_of(node)}) %}
+        {% do definitions.update({node.name: definition_of(node, digest)}) %}
     {% endfor %}
     {% do run_query("update raw.refreshes set definitions = " ~ sql_text(tojson(definitions))
         ~ ", to_rebuild = " ~ sql_text(tojson(models_to_rebuild(definitions))) ~ " where not is_complete") %}
@@ -48,15 +49,16 @@
     What a model's rows hang on besides the raw data, as a hash: its SQL and that of all models it comes
     from, the reference seeds, the macros, the raw contract and the variables.
 #}
-{% macro definition_of(node) %}
-    {% set found = [node.unique_id] %}
+{% macro definition_of(node, digest) %}
+    {% set found, seen = [node.unique_id], {} %}
     {% for unique_id in found %}
         {% for parent in graph.nodes[unique_id].depends_on.nodes
-            if parent in graph.nodes and parent not in found and '.raw_' not in parent %}
+            if parent in graph.nodes and parent not in seen and '.raw_' not in parent %}
             {% do found.append(parent) %}
+            {% do seen.update({parent: true}) %}
         {% endfor %}
     {% endfor %}
-    {% set parts = [run_query("select digest_definitions()").columns[0][0]] %}
+    {% set parts = [digest] %}
     {% for unique_id in found | sort %}
         {% do parts.append(graph.nodes[unique_id].checksum.checksum) %}
     {% endfor %}
