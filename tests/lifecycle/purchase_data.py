@@ -1,4 +1,4 @@
-"""Published purchase data as raw tables of a shop, and customers simulated by the models themselves."""
+"""Published purchase data as raw tables of a shop, and customers who live as the models say."""
 
 from __future__ import annotations
 
