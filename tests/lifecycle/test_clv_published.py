@@ -429,3 +429,6 @@ def test_shop_without_orders_builds_empty_marts_and_a_small_one_says_it_is_small
         assert [row["ineligible_reason"] for row in rows] == [reason] * count
         assert {row["predicted_clv_amount_90d"] for row in rows} <= {None}
         assert len(mart_rows(connection, "fct_customer_clv")) == len(rows)
+        scores = "count(p_alive), count(p_active_90d), count(expected_orders_90d)"
+        found = f"select {scores} from intermediate.int_purchase_histories_scored"
+        assert connection.execute(found).fetchall() == [(0, 0, 0)], "unknown is NULL, never 0"
