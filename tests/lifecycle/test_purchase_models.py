@@ -132,7 +132,11 @@ def test_lifetimes_agrees(
 
 
 def _integral_agrees_with(
-    found: float, model: str, parameters: PurchaseParameters, history: Any, t: float
+    found: float,
+    model: str,
+    parameters: PurchaseParameters,
+    history: tuple[int, float, float],
+    t: float,
 ) -> bool:
     integral = _integrated(model, parameters, *history, t)[1]
     return abs(found - integral) < 1e-5 * max(integral, 1e-6)
