@@ -1,4 +1,4 @@
-"""Published purchase data as raw tables of a shop, and customers simulated by the models themselves."""
+"""Published purchase data as raw tables of a shop, and customers who live as the models say."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Purchase = tuple[str, date, float]
 
 
 def cdnow_purchases(path: Path) -> list[Purchase]:
-    """CDNOW_sample.txt (its first column is the id in the master) or CDNOW_master.txt."""
+    """CDNOW_sample.txt (whose ids are its second column) or CDNOW_master.txt."""
     rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row and row[0].isdigit()]
     return [
-        (row[0], date(int(row[-3][:4]), int(row[-3][4:6]), int(row[-3][6:])), float(row[-1]))
+        (row[-4], date(int(row[-3][:4]), int(row[-3][4:6]), int(row[-3][6:])), float(row[-1]))
         for row in rows
     ]
 

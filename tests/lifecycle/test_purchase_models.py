@@ -78,7 +78,7 @@ def test_new_customers_of_the_papers() -> None:
 
 
 def test_more_purchases_long_ago_expect_less() -> None:
-    """The increasing-frequency paradox: BTYD prints these expectations of 52 weeks, t_x 20, T 39."""
+    """The increasing-frequency paradox: BTYD prints what 52 weeks bring, t_x being 20 and T 39."""
     found = expected_purchases("bg_nbd", CDNOW, [10, 15, 20, 25], 20, 39, 52)
     assert found == pytest.approx([0.3474606, 0.0428339, 0.0041590, 0.00035837], rel=1e-4)
 
@@ -100,7 +100,7 @@ def fitters() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(parameters=PARAMETERS, history=histories(60, 260), t=st.floats(1, 60))
 def test_lifetimes_agrees(
     fitters: dict[str, Any],
@@ -124,7 +124,7 @@ def test_lifetimes_agrees(
         )
     assert log_likelihood(model, parameters, *history) == pytest.approx(-negative, rel=1e-6)
     assert p_alive(model, parameters, *history) == pytest.approx(alive[0], rel=1e-6, abs=1e-9)
-    # lifetimes divides by a - 1 what nearly cancels, and its 2F1 overflows: the integral below judges.
+    # lifetimes divides by a - 1 what nearly cancels, and its 2F1 overflows: an integral judges.
     is_sound = abs(parameters.a - 1) > 0.01 and np.isfinite(expected[0])
     if is_sound and _integral_agrees_with(expected[0], model, parameters, history, t):
         ours = float(expected_purchases(model, parameters, *history, t))
@@ -132,7 +132,11 @@ def test_lifetimes_agrees(
 
 
 def _integral_agrees_with(
-    found: float, model: str, parameters: PurchaseParameters, history: Any, t: float
+    found: float,
+    model: str,
+    parameters: PurchaseParameters,
+    history: tuple[int, float, float],
+    t: float,
 ) -> bool:
     integral = _integrated(model, parameters, *history, t)[1]
     return abs(found - integral) < 1e-5 * max(integral, 1e-6)
@@ -172,7 +176,7 @@ def _integrated(
     """
     k = PURCHASE_MODELS[model]
     r, alpha, a, b = parameters
-    width = 0.02
+    width = 0.05
     logits = np.arange(-40 / min(a, 1), 40 / min(b, 1), width)
     log_p, log_rest = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
     log_prior = a * log_p + b * log_rest - betaln(a, b)
@@ -183,13 +187,13 @@ def _integrated(
         leaves = log_prior + log_p + (x + k - 1) * log_rest
         log_gone = logsumexp(leaves) - (r + x) * np.log(alpha + t_x)
     alive = np.exp(-np.logaddexp(0, log_gone - log_alive))
-    p = np.exp(log_p)
+    p = np.exp(np.maximum(log_p, -600))
     buys = -np.expm1(-(r + x) * np.log1p(p * t / (alpha + age))) / p
     return float(alive), float(alive * (np.exp(stays - logsumexp(stays)) * buys).sum())
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(parameters=PARAMETERS, history=histories(1000, 260), t=st.floats(0.1, 60))
 def test_integrals_agree_on_extreme_histories(
     model: str, parameters: PurchaseParameters, history: tuple[int, float, float], t: float
@@ -320,7 +324,7 @@ def _simulated(
 def test_simulated_customers_give_their_parameters_back_and_a_calibrated_holdout(
     model: str,
 ) -> None:
-    """Within three standard errors; in every decile of the prediction as many purchases as expected."""
+    """Within three standard errors; and in every decile as many purchases as are expected."""
     truth = PurchaseParameters(0.6, 6.0, 0.9, 2.2)
     x, t_x, age, later = _simulated(model, truth, 30_000, 78.0, 26.0)
     fit = fit_purchases(model, x, t_x, age)
@@ -393,7 +397,7 @@ def test_start_from_a_sample_ends_where_all_customers_do(monkeypatch: pytest.Mon
     assert by_sample.log_likelihood == pytest.approx(directly.log_likelihood, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(some=st.lists(histories(3, 20), min_size=1, max_size=6), model=st.sampled_from(MODELS))
 def test_handful_of_customers_gives_numbers_or_no_convergence(
     some: list[tuple[int, float, float]], model: str

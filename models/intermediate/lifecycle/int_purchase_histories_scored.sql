@@ -105,8 +105,12 @@ histories_alive as (
     select
         *,
         -- Beyond 700 an exponential does not fit a double, and its reciprocal is nothing.
-        1 / (1 + exp(least(bg_nbd_log_odds_gone, 700))) as bg_nbd_p_alive,
-        1 / (1 + exp(least(mbg_nbd_log_odds_gone, 700))) as mbg_nbd_p_alive
+        {% for model in ['bg_nbd', 'mbg_nbd'] -%}
+        case
+            when {{ model }}_log_odds_gone > 700 then 0
+            else 1 / (1 + exp({{ model }}_log_odds_gone))
+        end as {{ model }}_p_alive{{ ',' if not loop.last }}
+        {% endfor -%}
     from histories_with_odds
 ),
 

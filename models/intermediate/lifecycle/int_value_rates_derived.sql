@@ -1,5 +1,5 @@
 -- Grain: one row per day that states of customers are kept for.
--- What the value of a customer hangs on besides the customer: the shop's margin, churn and CAC by then.
+-- What a customer's value hangs on besides the customer: the shop's margin, churn and CAC by then.
 {{ config(materialized='view') }}
 with
 
@@ -77,7 +77,7 @@ value_rates as (
     left join spend on as_of_dates.as_of_date = spend.as_of_date
 ),
 
--- Where nobody churned the lifetime has no end but the cap.
+-- Where nobody churned (a rate of 0) the lifetime has no end but the cap.
 value_rates_with_lifetime as (
     select
         as_of_date,
@@ -86,10 +86,7 @@ value_rates_with_lifetime as (
         cac_amount,
         case
             when yearly_churn_rate is not null
-                then least(
-                    coalesce(1 / nullif(yearly_churn_rate, 0), {{ var('clv_longest_lifetime_years') }}),
-                    {{ var('clv_longest_lifetime_years') }}
-                )
+                then 1 / greatest(yearly_churn_rate, 1.0 / {{ var('clv_longest_lifetime_years') }})
         end as lifetime_years
     from value_rates
 )
