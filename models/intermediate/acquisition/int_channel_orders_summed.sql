@@ -6,6 +6,8 @@
     incremental_predicates=['order_date in ' ~ touched('credited_order_date', 'date')]
 ) }}
 {% set model = var('channel_attribution_model') %}
+{% set days = touched('credited_order_date', 'date') %}
+{% set is_touched = ('in ' ~ days) if is_incremental() else 'is not null' %}
 with
 
 revenue as (
@@ -20,11 +22,7 @@ revenue as (
         attributed_net_amount,
         attributed_margin_amount
     from {{ ref('fct_attributed_revenue') }}
-    where
-        attribution_model in ('{{ model }}', 'first_touch')
-        {% if is_incremental() -%}
-        and order_date in {{ touched('credited_order_date', 'date') }}
-        {%- endif %}
+    where attribution_model in ('{{ model }}', 'first_touch') and order_date {{ is_touched }}
 ),
 
 channel_orders as (

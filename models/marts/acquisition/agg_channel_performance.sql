@@ -1,7 +1,7 @@
 -- Grain: one row per performance_date, channel and campaign; no campaign (NULL) is a group too.
--- Counts and amounts add up over all of these; a ratio of a coarser grain is that of its sums. What
--- begins with day_ is of the whole day, the same on each of its rows, and does not add up.
--- Spend counts on its own day, sessions and leads on theirs, orders and their margin on the order's.
+-- Counts and amounts add up over all of these; a ratio of a coarser grain is that of its sums.
+-- What begins with day_ is of the whole day, the same on each of its rows, and does not add up.
+-- Spend counts on its own day, sessions and leads on theirs, orders and margin on the order's.
 with
 
 spend as (
@@ -44,10 +44,10 @@ rows_of_all as (
     select
         {{ columns[0] }} as performance_date,
         channel,
-        campaign,
         {% for column in amounts + counts -%}
-        {{ column if column in columns else 'null as ' ~ column }}{{ ',' if not loop.last }}
+        {{ column if column in columns else 'null as ' ~ column }},
         {% endfor -%}
+        campaign
     from {{ source }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
