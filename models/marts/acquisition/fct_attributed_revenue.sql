@@ -5,8 +5,7 @@
     materialized='incremental',
     incremental_strategy='changed_rows',
     incremental_predicates=['order_id in ' ~ touched('credited_order_id')],
-    on_schema_change='fail',
-    meta={'touches': {'credited_order_date': 'order_date'}}
+    on_schema_change='fail'
 ) }}
 {% set is_touched = ('in ' ~ touched('credited_order_id')) if is_incremental() else 'is not null' %}
 with
