@@ -1,5 +1,5 @@
--- Without this money that was spent could vanish between the ad platform and the sessions, and every
--- cost per session or customer would look better than it is.
+-- Without this money that was spent could vanish between the ad platform and the sessions, and
+-- every cost per session or customer would look better than it is.
 with
 
 ad_spend as (

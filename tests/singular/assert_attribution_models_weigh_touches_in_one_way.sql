@@ -1,5 +1,5 @@
--- Without this a new row could ask for weights by position and by time at once, or leave nothing for
--- anybody, and its orders would be shared in a way that nobody wrote down.
+-- Without this a new row could ask for weights by position and by time at once, or leave nothing
+-- for anybody, and its orders would be shared in a way that nobody wrote down.
 with
 
 models as (

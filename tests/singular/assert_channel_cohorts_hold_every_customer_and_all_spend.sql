@@ -1,5 +1,5 @@
--- Without this a channel's customers could cost nothing because their spend lies in another row, and
--- the sums over paid and all channels could be other customers than the channels' own.
+-- Without this a channel's customers could cost nothing because their spend lies in another row,
+-- and the sums over paid and all channels could be other customers than the channels' own.
 with
 
 cohorts as (

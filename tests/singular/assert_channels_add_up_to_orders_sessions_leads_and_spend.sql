@@ -50,14 +50,14 @@ rows_of_all as (
     {% for column, (source, day, expression) in sums.items() -%}
     select
         '{{ column }}' as column_name,
-        {{ day }} as day,
+        {{ day }} as fact_date,
         cast({{ expression }} as decimal(18, 2)) as amount
     from {{ source }}
     group by {{ day }}
     union all
     select
         '{{ column }}' as column_name,
-        performance_date as day,
+        performance_date as fact_date,
         -cast(sum({{ column }}) as decimal(18, 2)) as amount
     from performance
     group by performance_date
@@ -67,8 +67,8 @@ rows_of_all as (
 
 select
     column_name,
-    day,
+    fact_date,
     sum(amount) as difference
 from rows_of_all
-group by column_name, day
+group by column_name, fact_date
 having sum(amount) <> 0

@@ -1,5 +1,5 @@
--- Without this messages of an unknown kind could be lost, an order could count for two messages, and
--- more customers could have ordered than there were.
+-- Without this messages of an unknown kind could be lost, an order could count for two messages,
+-- and more customers could have ordered than there were.
 with
 
 messages as (

@@ -4,16 +4,14 @@
     incremental_strategy='changed_rows',
     incremental_predicates=['entry_date in ' ~ touched('entry_date', 'date')]
 ) }}
+{% set days = touched('entry_date', 'date') %}
+{% set is_touched = ('in ' ~ days) if is_incremental() else 'is not null' %}
 with
 
 entries as (
     select session_id, channel, is_mature, is_converted, entry_date
     from {{ ref('fct_funnel_entries') }}
-    where
-        funnel = '{{ var("lead_funnel") }}'
-        {% if is_incremental() -%}
-        and entry_date in {{ touched('entry_date', 'date') }}
-        {%- endif %}
+    where funnel = '{{ var("lead_funnel") }}' and entry_date {{ is_touched }}
 ),
 
 sessions as (

@@ -1,7 +1,8 @@
 -- Grain: one row per performance_date, channel and campaign; no campaign (NULL) is a group too.
--- Counts and amounts add up over all of these; a ratio of a coarser grain is that of its sums. What
--- begins with day_ is of the whole day, the same on each of its rows, and does not add up.
--- Spend counts on its own day, sessions and leads on theirs, orders and their margin on the order's.
+-- Counts and amounts add up over all of these; a ratio of a coarser grain is that of its sums.
+-- What begins with day_ is of the whole day, the same on each of its rows, and does not add up.
+-- Spend counts on its own day, sessions and leads on theirs, orders and margin on the order's.
+{% set model = var('channel_attribution_model') %}
 with
 
 spend as (
@@ -17,8 +18,19 @@ leads as (
     select * from {{ ref('int_channel_leads_summed') }}
 ),
 
-orders as (
-    select * from {{ ref('int_channel_orders_summed') }}
+revenue as (
+    select
+        order_date,
+        channel,
+        campaign,
+        attribution_model = '{{ model }}' as is_compared,
+        attribution_model = '{{ model }}' and is_main_touch as is_order,
+        attribution_model = '{{ model }}' and is_main_touch and is_revenue as is_revenue_order,
+        attribution_model = 'first_touch' and is_first_order as is_new_customer,
+        attributed_net_amount,
+        attributed_margin_amount
+    from {{ ref('fct_attributed_revenue') }}
+    where attribution_model in ('{{ model }}', 'first_touch')
 ),
 
 channels as (
@@ -39,15 +51,32 @@ channels as (
     'orders': ['order_date', 'net_amount', 'margin_amount'] + counts[9:]
 } %}
 
+orders as (
+    select
+        order_date,
+        channel,
+        campaign,
+        count(*) filter (where is_order) as order_count,
+        count(*) filter (where is_revenue_order) as revenue_order_count,
+        count(*) filter (where is_revenue_order and attributed_margin_amount is null)
+            as unknown_margin_order_count,
+        count(*) filter (where is_new_customer) as new_customer_count,
+        sum(attributed_net_amount) filter (where is_compared) as net_amount,
+        sum(attributed_margin_amount) filter (where is_compared) as margin_amount
+    from revenue
+    where is_compared or is_new_customer
+    group by order_date, channel, campaign
+),
+
 rows_of_all as (
     {% for source, columns in sources.items() -%}
     select
         {{ columns[0] }} as performance_date,
         channel,
-        campaign,
         {% for column in amounts + counts -%}
-        {{ column if column in columns else 'null as ' ~ column }}{{ ',' if not loop.last }}
+        {{ column if column in columns else 'null as ' ~ column }},
         {% endfor -%}
+        campaign
     from {{ source }}
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -1,7 +1,7 @@
 -- Grain: one row per promotion code that the shop knows or that an order has, as it was entered.
--- Orders that were cancelled are none. Discounts are all of these orders', lines' own ones too. What
--- customers did next is told of those whose first order had the code; the comparison, of all whose
--- first order had none, is the same on each row.
+-- Orders that were cancelled are none. Discounts are all of these orders', lines' own ones too.
+-- What customers did next is told of those whose first order had the code; the comparison, of all
+-- whose first order had none, is the same on each row.
 with
 
 orders as (
@@ -34,7 +34,6 @@ as_of as (
 
 order_sums as (
     select
-        orders.promo_code,
         count(*) as order_count,
         count(*) filter (where orders.is_revenue) as revenue_order_count,
         count(*) filter (where orders.is_first_order) as new_customer_order_count,
@@ -50,8 +49,9 @@ order_sums as (
             'gross_amount', 'discount_amount', 'net_amount', 'refund_amount_by_order_date',
             'margin_amount'
         ] -%}
-        sum(orders.{{ column }}) as {{ column }}{{ ',' if not loop.last }}
+        sum(orders.{{ column }}) as {{ column }},
         {% endfor -%}
+        orders.promo_code
     from orders
     left join promotions on orders.promo_code = promotions.promo_code
     where orders.promo_code is not null

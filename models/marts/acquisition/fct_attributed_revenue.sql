@@ -5,8 +5,7 @@
     materialized='incremental',
     incremental_strategy='changed_rows',
     incremental_predicates=['order_id in ' ~ touched('credited_order_id')],
-    on_schema_change='fail',
-    meta={'touches': {'credited_order_date': 'order_date'}}
+    on_schema_change='fail'
 ) }}
 {% set is_touched = ('in ' ~ touched('credited_order_id')) if is_incremental() else 'is not null' %}
 with
@@ -85,9 +84,7 @@ touches_weighed as (
         case
             when touch_count = 1 then 1
             when half_life_days is not null
-                then cast(
-                    round(1000000000 * power(0.5e0, days_before_last / half_life_days)) as bigint
-                )
+                then cast(round(1e9 * power(0.5e0, days_before_last / half_life_days)) as bigint)
             when first_touch_percent is null then 1
             when touch_number = 1 then first_touch_percent * greatest(touch_count - 2, 1)
             when touch_number = touch_count then last_touch_percent * greatest(touch_count - 2, 1)

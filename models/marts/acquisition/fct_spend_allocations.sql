@@ -1,6 +1,6 @@
--- Grain: one row per session that advertising was paid for, and one per day, channel and campaign of
--- advertising without any session, whose spend is unallocated.
--- The sessions of a day, channel and campaign bear equal shares of its spend, which add up to it.
+-- Grain: one row per session that advertising was paid for, and one per day, channel and campaign
+-- of advertising without any session, whose spend is unallocated. The sessions of a day, channel
+-- and campaign bear equal shares of its spend, which add up to it.
 {% set is_touched = "spend_date in " ~ touched('spend_date', 'date')
     ~ " or spend_date in " ~ touched('session_date', 'date') %}
 {{ config(
