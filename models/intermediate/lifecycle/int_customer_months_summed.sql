@@ -1,0 +1,57 @@
+-- Grain: one row per customer and month with an order that was not cancelled.
+-- What became of the month's orders: refunds are booked on the order's date.
+with
+
+orders as (
+    select
+        customer_id,
+        is_revenue,
+        cast(date_trunc('month', order_date) as date) as month_start_date,
+        net_amount,
+        net_amount_after_refunds_by_order_date,
+        margin_amount,
+        order_date
+    from {{ ref('fct_orders') }}
+    where customer_id is not null and status <> 'cancelled'
+),
+
+months as (
+    select
+        customer_id,
+        month_start_date,
+        max(order_date) as last_order_date,
+        count(*) as order_count,
+        count(*) filter (where is_revenue and margin_amount is null)
+            as unknown_margin_order_count,
+        cast(coalesce(sum(net_amount), 0) as decimal(18, 2)) as net_amount,
+        cast(coalesce(sum(net_amount_after_refunds_by_order_date), 0) as decimal(18, 2))
+            as net_amount_after_refunds_by_order_date,
+        cast(coalesce(sum(margin_amount), 0) as decimal(18, 2)) as margin_amount
+    from orders
+    group by customer_id, month_start_date
+),
+
+months_in_order as (
+    select
+        customer_id,
+        month_start_date,
+        last_order_date,
+        order_count,
+        unknown_margin_order_count,
+        net_amount,
+        net_amount_after_refunds_by_order_date,
+        margin_amount,
+        min(month_start_date) over (partition by customer_id) as first_month_start_date,
+        cast(
+            sum(order_count) over (
+                partition by customer_id order by month_start_date rows unbounded preceding
+            ) as bigint
+        ) as cumulative_order_count,
+        lag(last_order_date) over (partition by customer_id order by month_start_date)
+            as previous_order_date,
+        lead(month_start_date) over (partition by customer_id order by month_start_date)
+            as next_month_start_date
+    from months
+)
+
+select * from months_in_order
