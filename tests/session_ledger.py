@@ -245,6 +245,17 @@ class Identities:
                 customer = event.customer_id
         return customer
 
+    def known_since(self, anonymous_id: str, at: datetime) -> datetime | None:
+        """When it became known who the customer at a time is: the first event of their turn."""
+        by_instant = {event.event_at: event for event in self._by_device.get(anonymous_id, [])}
+        since, customer = None, None
+        for instant, event in by_instant.items():
+            if since and instant > at:
+                break
+            if event.customer_id != customer:
+                since, customer = instant, event.customer_id
+        return since
+
     def devices(self) -> set[str]:
         """The devices on which anybody is known."""
         return set(self._by_device)
@@ -369,6 +380,9 @@ class Ledger:
         return {
             "anonymous_id": session.anonymous_id,
             "customer_id": self.customer_of(session),
+            "customer_known_at": self.identities.known_since(
+                session.anonymous_id, session.ended_at
+            ),
             "visitor_id": self.visitor_of(session),
             "channel": channel_of(first),
             "utm_source": first.source,

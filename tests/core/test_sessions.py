@@ -195,7 +195,9 @@ PAGES = ("landing_page_load_ms", "exit_page_path", "exit_page_type", "exit_page_
 ORIGIN = (
     "channel", "utm_source", "utm_medium", "utm_campaign", "utm_content", "referrer_host",
 )  # fmt: skip
-VISITOR = ("customer_id", "visitor_id", "visitor_session_number", "is_new_visitor")
+VISITOR = (
+    "customer_id", "customer_known_at", "visitor_id", "visitor_session_number", "is_new_visitor",
+)  # fmt: skip
 BOUGHT = (
     "order_count", "unit_count", "net_amount", "is_converted", "purchase_at", "loyalty_at",
 )  # fmt: skip
@@ -238,7 +240,7 @@ def test_sessions_come_through_the_first_channel_that_fits(tracked: Tracked) -> 
 
 
 def test_sessions_belong_to_the_visitor_known_at_their_end(tracked: Tracked) -> None:
-    """A visitor's sessions are numbered over all devices, and only the first is a new visitor's."""
+    """A visitor's sessions are numbered over all devices; a login tells of earlier ones, later."""
     assert not session_differences(tracked, VISITOR)
 
 

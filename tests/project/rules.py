@@ -146,10 +146,13 @@ def names_tell_the_layer(project: Project) -> Faults:
 
 
 def files_are_where_the_name_says(project: Project) -> Faults:
-    """models/<layer>/<source or group>/<name>.sql, base models in their source's folder base."""
+    """models/<layer>/<source or group>/<name>.sql or .py, base models in a folder base of it."""
     for model in project.models.values():
         middle = (model.layer, model.group, *(("base",) if model.is_base else ()))
-        expected = "/".join(("models", *middle, f"{model.name}.sql"))
+        # Python where there is something to fit: private to a group, of input that SQL has made
+        # small.
+        suffix = "py" if model.is_python and model.layer == "intermediate" else "sql"
+        expected = "/".join(("models", *middle, f"{model.name}.{suffix}"))
         if model.path != expected:
             yield model.name, f"is in {model.path}, not {expected}"
     for seed in project.seeds.values():
@@ -225,8 +228,9 @@ def every_sql_has_its_yml(project: Project) -> Faults:
 def every_model_says_its_grain(project: Project) -> Faults:
     """The first line of a model is what one row is; its description says it to those outside."""
     for model in project.models.values():
-        if not re.match(r"-- Grain: \S", model.sql):
-            yield model.name, "does not begin with -- Grain:"
+        comment = "#" if model.is_python else "--"
+        if not re.match(rf"{comment} Grain: \S", model.sql):
+            yield model.name, f"does not begin with {comment} Grain:"
     for resource in (*project.models.values(), *project.seeds.values()):
         if not resource.description.strip():
             yield resource.name, "has no description"

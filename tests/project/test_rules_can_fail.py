@@ -155,6 +155,17 @@ def put(name: str, /, **values: object) -> Change:
     return change
 
 
+def put_python(name: str, code: str) -> Change:
+    """Make a model one in Python, of this code."""
+
+    def change(project: Project) -> None:
+        target = project.models[name]
+        target.path = target.path.replace(".sql", ".py")
+        target.sql = code
+
+    return change
+
+
 def put_sql(name: str, sql: str) -> Change:
     """Give a model another query under a sound first line."""
     return put(name, sql=f"-- Grain: one row per order.\n{sql}")
@@ -188,6 +199,11 @@ BROKEN: list[tuple[Rule, Change, str]] = [
         put_sql("fct_orders", "select * from a join orders on true"),
         "fct_orders",
     ),
+    (
+        models_read_by_ref,
+        put_python("int_orders_priced", "# Grain: a\nx = 'select * from marts.orders'"),
+        "int_orders_priced",
+    ),
     (names_tell_the_layer, put("fct_orders", name="orders_final"), "orders_final"),
     (names_tell_the_layer, put("int_orders_priced", name="int_orders_price"), "int_orders_price"),
     (names_tell_the_layer, put("stg_shop__orders", name="stg_web__orders"), "stg_web__orders"),
@@ -197,6 +213,7 @@ BROKEN: list[tuple[Rule, Change, str]] = [
         "fct_orders",
     ),
     (files_are_where_the_name_says, put("raw_orders", path="seeds/raw_orders.csv"), "raw_orders"),
+    (files_are_where_the_name_says, put_python("fct_orders", "# Grain: a row."), "fct_orders"),
     (
         names_of_tests_are_sentences,
         lambda project: project.tests.append(DataTest("test_orders", "singular")),
@@ -237,6 +254,11 @@ BROKEN: list[tuple[Rule, Change, str]] = [
     ),
     (every_model_says_its_grain, put("fct_orders", sql="select 1"), "fct_orders"),
     (every_model_says_its_grain, put("raw_orders", description=" "), "raw_orders"),
+    (
+        every_model_says_its_grain,
+        put_python("int_orders_priced", "-- Grain: not Python."),
+        "int_orders_priced",
+    ),
     (marts_keep_their_promises, put("fct_orders", is_public=False), "fct_orders"),
     (marts_keep_their_promises, put("fct_orders", has_contract=False), "fct_orders"),
     (marts_keep_their_promises, put("fct_orders", grain=()), "fct_orders"),
@@ -313,6 +335,11 @@ BROKEN: list[tuple[Rule, Change, str]] = [
     ),
     (
         engines_are_named_in_macros_engine_alone,
+        put_python("int_orders_priced", "# Grain: a row.\nx = orders.filter('list_sum(a) > 1')"),
+        "int_orders_priced",
+    ),
+    (
+        engines_are_named_in_macros_engine_alone,
         put("duckdb__converted", path="macros/money.sql"),
         "duckdb__converted",
     ),
@@ -338,6 +365,22 @@ def test_broken_project_fails(rule: Rule, change: Change, name: str) -> None:
     project = sound_project()
     change(project)
     assert name in {found for found, _ in rule(project)}
+
+
+def test_sound_model_in_python_passes() -> None:
+    """Docstrings may say from where to where; names of columns, and calls, are no SQL."""
+    project = sound_project()
+    code = """# Grain: one row per order.
+'''Fits from orders to customers.'''
+def model(dbt, session):
+    orders = dbt.ref("stg_shop__orders").filter(f"order_id = '{list(range(3))[0]}'")
+    return orders.order("order_id")
+"""
+    put_python("int_orders_priced", code)(project)
+    project.models["int_orders_priced"].yml_path = "models/intermediate/core/int_orders_priced.yml"
+    for rule in (*RULES, *RULES_OF_COLUMNS):
+        if rule is not every_macro_is_used:  # the one that the model in SQL called
+            assert list(rule(project)) == [], rule.__name__
 
 
 def test_every_rule_is_seen_to_fail() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ PROJECT_NAME = "cartwright"
 # The files that rules read; everything else in a clone is none of theirs.
 FILES = (
     "models/**/*.sql",
+    "models/**/*.py",
     "models/**/*.yml",
     "models/**/*.md",
     "macros/**/*.sql",
@@ -66,9 +68,14 @@ class Resource:
         return self.name.startswith("base_")
 
     @property
+    def is_python(self) -> bool:
+        """Whether this is a model in Python."""
+        return self.path.endswith(".py")
+
+    @property
     def plain_sql(self) -> str:
-        """The SQL without Jinja, comments and the content of strings."""
-        return plain_sql(self.sql)
+        """The SQL, in Python that of strings, without Jinja, comments and content of strings."""
+        return plain_sql(sql_of_python(self.sql) if self.is_python else self.sql)
 
 
 @dataclass
@@ -140,6 +147,21 @@ def plain_sql(sql: str) -> str:
     sql = re.sub(r"\{\{.*?\}\}", " jinja_value ", sql, flags=re.DOTALL)
     sql = re.sub(r"--[^\n]*", " ", sql)
     return re.sub(r"'[^']*'", "''", sql)
+
+
+def sql_of_python(code: str) -> str:
+    """What a Python model tells the engine: its strings, docstrings aside, a line each."""
+    tree = ast.parse(code)
+    said = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return "\n".join(
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+    )
 
 
 def read_project(manifest: Any, root: Path) -> Project:

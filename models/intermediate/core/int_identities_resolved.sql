@@ -35,7 +35,8 @@ periods as (
         end as valid_from_at,
         lead(identified_at, 1, timestamp '9999-12-31 00:00:00') over (
             partition by anonymous_id order by identified_at
-        ) as valid_to_at
+        ) as valid_to_at,
+        identified_at
     from identifications_compared
     where previous_customer_id is null or previous_customer_id <> customer_id
 )

@@ -19,7 +19,7 @@ sessions as (
 ),
 
 identities as (
-    select anonymous_id, customer_id, valid_from_at, valid_to_at
+    select anonymous_id, customer_id, valid_from_at, valid_to_at, identified_at
     from {{ ref('int_identities_resolved') }}
 ),
 
@@ -36,7 +36,8 @@ sessions_identified as (
         coalesce(identities.customer_id, sessions.anonymous_id) as visitor_id,
         traffic_sources.channel,
         sessions.started_at,
-        sessions.ended_at
+        sessions.ended_at,
+        identities.identified_at as customer_known_at
     from sessions
     left join identities
         on sessions.anonymous_id = identities.anonymous_id

@@ -24,6 +24,35 @@ accounts as (
     where has_account
 ),
 
+sessions as (
+    select session_date from {{ ref('fct_sessions') }}
+),
+
+visits as (
+    select customer_id, visit_date, known_date, visit_count, cart_count
+    from {{ ref('int_customer_visits_known') }}
+),
+
+messages as (
+    select customer_id, sent_date, opened_date, clicked_date, message_count
+    from {{ ref('int_customer_messages_counted') }}
+),
+
+tickets as (
+    select customer_id, {{ reporting_date('opened_at') }} as opened_date
+    from {{ ref('stg_crm__support_tickets') }}
+),
+
+nps_responses as (
+    select response_id, customer_id, score, responded_at, {{ reporting_date('responded_at') }} as responded_date
+    from {{ ref('stg_crm__nps_responses') }}
+),
+
+ad_spend as (
+    select ad_spend_key, spend_date, spend_amount from {{ ref('fct_ad_spend') }}
+),
+
+-- Each fact on the day from which on it is known.
 facts as (
     select
         activity_date as fact_date,
@@ -39,6 +68,49 @@ facts as (
         {{ fingerprint(['customer_id', 'created_date']) }} as fingerprint
     from accounts
     group by coalesce(created_date, date '0001-01-01')
+    union all
+    select
+        spend_date as fact_date,
+        {{ fingerprint(['ad_spend_key', 'spend_amount']) }} as fingerprint
+    from ad_spend
+    group by spend_date
+    union all
+    select
+        known_date as fact_date,
+        {{ fingerprint(['customer_id', 'visit_date', 'known_date', 'visit_count', 'cart_count']) }}
+            as fingerprint
+    from visits
+    group by known_date
+    union all
+    -- Since when there has been any tracking.
+    select
+        session_date as fact_date,
+        {{ fingerprint(["'first session'", 'session_date']) }} as fingerprint
+    from sessions
+    where session_date = (select min(session_date) from sessions)
+    group by session_date
+    {% for step in ['sent', 'opened', 'clicked'] -%}
+    union all
+    select
+        {{ step }}_date as fact_date,
+        {{ fingerprint(["'" ~ step ~ "'", 'customer_id', 'sent_date', step ~ '_date', 'message_count']) }}
+            as fingerprint
+    from messages
+    where {{ step }}_date is not null
+    group by {{ step }}_date
+    {% endfor -%}
+    union all
+    select
+        opened_date as fact_date,
+        {{ fingerprint(["'ticket'", 'customer_id', 'opened_date']) }} as fingerprint
+    from tickets
+    group by opened_date
+    union all
+    select
+        responded_date as fact_date,
+        {{ fingerprint(['response_id', 'customer_id', 'score', 'responded_at']) }} as fingerprint
+    from nps_responses
+    group by responded_date
 ),
 
 as_of_dates_fingerprinted as (

@@ -16,7 +16,7 @@ sessions as (
 ),
 
 visitors as (
-    select session_id, customer_id, visitor_id, channel
+    select session_id, customer_id, visitor_id, channel, customer_known_at
     from {{ ref('int_sessions_identified') }}
     {% if is_incremental() -%}
     where visitor_id in {{ touched('visitor_id') }}
@@ -33,7 +33,8 @@ sessions_identified as (
         sessions.*,
         visitors.customer_id,
         visitors.visitor_id,
-        visitors.channel
+        visitors.channel,
+        visitors.customer_known_at
     from sessions
     inner join visitors on sessions.session_id = visitors.session_id
 ),
@@ -90,6 +91,7 @@ sessions_complete as (
         {{ reporting_date('sessions_judged.started_at') }} as session_date,
         sessions_judged.started_at,
         sessions_judged.ended_at,
+        sessions_judged.customer_known_at,
         -- An engaged session shows interest from its start.
         case
             when not sessions_judged.is_bounced then sessions_judged.started_at

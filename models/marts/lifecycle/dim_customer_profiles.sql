@@ -93,7 +93,7 @@ profiles as (
         orders_rated.favourite_payment_method,
         {{ reporting_date('customers.first_ordered_at') }} as first_order_date,
         last_purchase_days.order_date as last_order_date,
-        cast({{ days_apart('last_purchase_days.order_date', 'as_of.as_of_date') }} as bigint)
+        cast({{ days_from('last_purchase_days.order_date', 'as_of.as_of_date') }} as bigint)
             as days_since_last_order,
         last_purchase_days.mean_gap_days,
         cadence_bands.cadence_band,

@@ -239,7 +239,7 @@ customer_states as (
         stays.next_state,
         stays.next_state is null as is_current,
         cast(
-            {{ days_apart(
+            {{ days_from(
                 'stays.valid_from_date', 'least(stays.valid_to_date, as_of.as_of_date + 1)'
             ) }} as bigint
         ) as days_in_state,
