@@ -44,7 +44,7 @@ GRADIENT_AIM = 1e-12
 SAMPLE_SIZE = 5_000
 # Groups reckoned at a time, so that the numbers in between stay in the processor's cache.
 PART_SIZE = 16_384
-MAX_STEPS, MAX_HALVINGS = 200, 30
+MAX_STEPS, MAX_HALVINGS = 100, 30
 
 
 class PurchaseParameters(NamedTuple):
@@ -154,8 +154,9 @@ def expected_purchases(
     t: float,
 ) -> Floats:
     """E[purchases in (T, T + t]] of each history (2005, equation 10)."""
-    if_alive = expected_purchases_if_alive(model, parameters, x, T, [t])[..., 0]
-    return np.asarray(p_alive(model, parameters, x, t_x, T) * if_alive)
+    x, t_x, T = _as_floats(x, t_x, T)
+    if_alive = expected_purchases_if_alive(model, parameters, x.ravel(), T.ravel(), [t])
+    return np.asarray(p_alive(model, parameters, x, t_x, T) * if_alive.reshape(x.shape))
 
 
 def expected_purchases_of_new(model: str, parameters: PurchaseParameters, t: ArrayLike) -> Floats:
@@ -189,22 +190,24 @@ def expected_purchases_if_alive(
         Shape (n, h).
     """
     r, alpha, a, b = parameters
-    x, T = (np.atleast_1d(values) for values in _as_floats(x, T))
     horizons = np.atleast_1d(np.asarray(t, dtype=np.float64))
-    counts, places = np.unique(x, return_inverse=True)
-    expected = np.empty((len(x), len(horizons)))
-    order = np.argsort(places, kind="stable")
-    bounds = np.searchsorted(places[order], np.arange(len(counts) + 1))
+    # Customers share their x and T with many others.
+    (x_places, counts), (T_places, ages) = (
+        pd.factorize(np.atleast_1d(values), sort=True) for values in _as_floats(x, T)
+    )
+    places, pairs = pd.factorize(x_places * len(ages) + T_places, sort=True)
+    starts = np.searchsorted(pairs, np.arange(len(counts) + 1) * len(ages))
+    expected = np.empty((len(pairs), len(horizons)))
     for number, count in enumerate(counts):
-        rows = order[bounds[number] : bounds[number + 1]]
-        scales = 1 / (alpha + T[rows])
+        rows = slice(starts[number], starts[number + 1])
+        scales = 1 / (alpha + ages[pairs[rows] % len(ages)])
         size = _rule_size(scales.max() * horizons.max(initial=0.0))
         p, weights = _beta_rule(a, b + PURCHASE_MODELS[model] + count, size)
         for column, horizon in enumerate(horizons):
             steps = np.multiply.outer(scales * horizon, p)
             steps = -np.expm1(-(r + count) * np.log1p(steps)) / p
             expected[rows, column] = (steps * weights).sum(axis=1)
-    return expected
+    return np.asarray(expected[places])
 
 
 def _rule_size(ratio: float) -> int:

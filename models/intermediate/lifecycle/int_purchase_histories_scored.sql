@@ -8,8 +8,8 @@
     incremental_predicates=['state_date in ' ~ touched('state_date', 'date')],
     on_schema_change='fail'
 ) }}
-{% set is_touched = ('in ' ~ touched('state_date', 'date')) if is_incremental() else 'is not null'
-%} with
+{% set scope = 'in ' ~ touched('state_date', 'date') if is_incremental() else 'is not null' %}
+with
 
 purchase_histories as (
     select
@@ -24,13 +24,13 @@ purchase_histories as (
         recency_days / 7.0 as recency_weeks,
         age_days / 7.0 as age_weeks
     from {{ ref('int_purchase_histories_derived') }}
-    where state_date {{ is_touched }}
+    where state_date {{ scope }}
 ),
 
 fits as (
     select state_date, model, r, alpha, a, b, p, q, gamma, ineligible_reason
     from {{ ref('int_purchase_models_fitted') }}
-    where state_date {{ is_touched }}
+    where state_date {{ scope }}
 ),
 
 expectations as (
@@ -43,7 +43,7 @@ expectations as (
         discounted_orders_90d_if_alive,
         discounted_orders_365d_if_alive
     from {{ ref('int_purchase_expectations_tabulated') }}
-    where state_date {{ is_touched }}
+    where state_date {{ scope }}
 ),
 
 -- What is not served stays NULL, and so does all that comes from it.
