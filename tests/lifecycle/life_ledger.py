@@ -71,7 +71,7 @@ def lives_of(tables: Tables, as_of: date) -> dict[str, Life]:
 
 
 def _add_events(tables: Tables, lives: dict[str, Life], as_of: date) -> None:
-    """Each device has one customer, who is known from an event of it on, and has what came before."""
+    """A device has one customer, known from an event of it on, who also has what came before."""
     by_device = defaultdict(list)
     for row in tables["events"]:
         if day_in_paris(str(row["event_at"])) <= as_of:
