@@ -189,7 +189,7 @@ advocates_stays as (
     where base_stays.is_active
 ),
 
--- The days of a buyer who is not overdue are cut where they become an advocate, or are none any more.
+-- The days of a buyer who is not overdue are cut where they become an advocate, or stop being one.
 states as (
     select
         advocates_stays.customer_id,
