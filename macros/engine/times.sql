@@ -66,16 +66,6 @@
 {%- endmacro %}
 
 
-{# Whole days from one date to a later one. #}
-{% macro days_apart(from_date, to_date) -%}
-    {{ return(adapter.dispatch('days_apart')(from_date, to_date)) }}
-{%- endmacro %}
-
-{% macro duckdb__days_apart(from_date, to_date) -%}
-    ({{ to_date }} - {{ from_date }})
-{%- endmacro %}
-
-
 {# The day of the week, Monday 1 to Sunday 7. #}
 {% macro iso_weekday(date) -%}
     {{ return(adapter.dispatch('iso_weekday')(date)) }}

@@ -12,9 +12,9 @@ purchase_days as (
 purchase_days_in_turn as (
     select
         *,
-        {{ days_apart('lag(order_date) over customer_days', 'order_date') }} as gap_days,
+        {{ days_from('lag(order_date) over customer_days', 'order_date') }} as gap_days,
         lead(order_date, 1, date '9999-12-31') over customer_days as next_order_date,
-        purchase_day_count >= {{ var('expected_gap_minimum_orders') }} as has_own_gap
+        purchase_day_count >= {{ var('churn_own_gap_days_from') }} as has_own_gap
     from purchase_days
     window customer_days as (partition by customer_id order by order_date)
 ),
@@ -44,7 +44,7 @@ gaps_expected as (
         case
             when purchase_days_in_turn.has_own_gap
                 then
-                    {{ days_apart(
+                    {{ days_from(
                         'purchase_days_in_turn.first_order_date', 'purchase_days_in_turn.order_date'
                     ) }}
             else days_accumulated.gap_days
@@ -67,7 +67,7 @@ purchase_days_spaced as (
         case
             when purchase_day_count > 1
                 then
-                    {{ days_apart('first_order_date', 'order_date') }}
+                    {{ days_from('first_order_date', 'order_date') }}
                     / cast(purchase_day_count - 1 as double)
         end as mean_gap_days,
         cast(expected_days as double) / nullif(expected_count, 0) as expected_gap_days,

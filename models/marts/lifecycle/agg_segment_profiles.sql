@@ -1,7 +1,7 @@
 -- Grain: one row per segmentation, segment, attribute and value of it that the segment has. Unknown
 -- values, and customers of no segment, are a NULL group of their own, so that the shares of a
 -- segment's values add up to 1. Customers add up within one segmentation and attribute.
-{% set segmentations = ['lifecycle_state'] %}
+{% set segmentations = ['rfm_segment', 'lifecycle_state'] %}
 {% set attributes = [
     'age_band', 'country', 'first_channel', 'favourite_device', 'favourite_category', 'basket_band',
     'cadence_band',

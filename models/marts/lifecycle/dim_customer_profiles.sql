@@ -29,6 +29,36 @@ customer_states as (
     where is_current
 ),
 
+customer_rfm as (
+    select customer_id, segment, recency_score, frequency_score, monetary_score, fm_score
+    from {{ ref('fct_customer_rfm') }}
+    where is_latest
+),
+
+customer_clv as (
+    select
+        customer_id,
+        historic_margin_amount,
+        formula_clv_amount,
+        predicted_clv_amount_90d,
+        predicted_clv_amount_365d,
+        spend_tier
+    from {{ ref('fct_customer_clv') }}
+    where is_latest
+),
+
+customer_churn as (
+    select
+        customer_id,
+        churn_probability,
+        churn_risk,
+        expected_next_order_date,
+        days_overdue,
+        value_at_risk_amount
+    from {{ ref('fct_customer_churn') }}
+    where is_latest
+),
+
 basket_bands as (
     select basket_band, from_units, to_units from {{ ref('ref_basket_bands') }}
 ),
@@ -72,6 +102,21 @@ profiles as (
         visits.last_channel,
         customer_states.state as lifecycle_state,
         customer_states.valid_from_date as lifecycle_state_entered_date,
+        customer_rfm.segment as rfm_segment,
+        customer_rfm.recency_score,
+        customer_rfm.frequency_score,
+        customer_rfm.monetary_score,
+        customer_rfm.fm_score,
+        customer_clv.historic_margin_amount,
+        customer_clv.formula_clv_amount,
+        customer_clv.predicted_clv_amount_90d,
+        customer_clv.predicted_clv_amount_365d,
+        customer_clv.spend_tier,
+        customer_churn.churn_probability,
+        customer_churn.churn_risk,
+        customer_churn.expected_next_order_date,
+        customer_churn.days_overdue,
+        customer_churn.value_at_risk_amount,
         customers.order_count,
         coalesce(orders_rated.revenue_order_count, 0) as revenue_order_count,
         coalesce(orders_rated.unit_count, 0) as unit_count,
@@ -93,7 +138,7 @@ profiles as (
         orders_rated.favourite_payment_method,
         {{ reporting_date('customers.first_ordered_at') }} as first_order_date,
         last_purchase_days.order_date as last_order_date,
-        cast({{ days_apart('last_purchase_days.order_date', 'as_of.as_of_date') }} as bigint)
+        cast({{ days_from('last_purchase_days.order_date', 'as_of.as_of_date') }} as bigint)
             as days_since_last_order,
         last_purchase_days.mean_gap_days,
         cadence_bands.cadence_band,
@@ -130,6 +175,9 @@ profiles as (
     left join visits on customers.customer_id = visits.customer_id
     left join voices on customers.customer_id = voices.customer_id
     left join customer_states on customers.customer_id = customer_states.customer_id
+    left join customer_rfm on customers.customer_id = customer_rfm.customer_id
+    left join customer_clv on customers.customer_id = customer_clv.customer_id
+    left join customer_churn on customers.customer_id = customer_churn.customer_id
 )
 
 select * from profiles

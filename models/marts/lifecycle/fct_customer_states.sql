@@ -189,7 +189,7 @@ advocates_stays as (
     where base_stays.is_active
 ),
 
--- The days of a buyer who is not overdue are cut where they become an advocate, or are none any more.
+-- The days of a buyer who is not overdue are cut where they become an advocate, or stop being one.
 states as (
     select
         advocates_stays.customer_id,
@@ -239,7 +239,7 @@ customer_states as (
         stays.next_state,
         stays.next_state is null as is_current,
         cast(
-            {{ days_apart(
+            {{ days_from(
                 'stays.valid_from_date', 'least(stays.valid_to_date, as_of.as_of_date + 1)'
             ) }} as bigint
         ) as days_in_state,
