@@ -181,7 +181,8 @@ def test_parts_of_a_deviation_are_those_of_the_ledger(demo: duckdb.DuckDBPyConne
             found = dict(
                 demo.execute(
                     "select dimension_value, contribution"
-                    " from intermediate.int_kpi_deviations_split where alert_id = ? and dimension = ?",
+                    " from intermediate.int_kpi_deviations_split"
+                    " where alert_id = ? and dimension = ?",
                     [alert["alert_id"], dimension],
                 ).fetchall()
             )
