@@ -238,18 +238,18 @@ def test_targets_missed_are_alerts(
 
 FIRST_DAY, LAST_DAY = date(2024, 2, 5), date(2025, 6, 20)
 FALL = (date(2025, 6, 16), date(2025, 6, 20))
-ORDERS_A_DAY = 30
+ORDERS_A_DAY = 60
 
 
 @pytest.fixture(scope="module")
 def steady(build: Build, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
-    """A shop of orders alone, 30 a day by chance; in its last week, no phone can order."""
+    """A shop of orders alone, 60 a day by chance; in its last week, no phone can order."""
     chance = np.random.default_rng(20250620)
     orders, items = [], []
     day = FIRST_DAY
     while day <= LAST_DAY:
         for number in range(chance.poisson(ORDERS_A_DAY)):
-            device = chance.choice(["mobile", "desktop"])
+            device = chance.choice(["mobile", "mobile", "mobile", "desktop"])
             is_lost = FALL[0] <= day <= FALL[1] and device == "mobile"
             order_id = f"{day:%Y%m%d}-{number:03}"
             at = datetime(day.year, day.month, day.day, 10, tzinfo=UTC) + timedelta(minutes=number)
@@ -276,7 +276,7 @@ def steady(build: Build, tmp_path_factory: pytest.TempPathFactory) -> duckdb.Duc
     )
     return build(
         tests=False,
-        select="+fct_kpi_alerts",
+        select="+fct_kpi_alerts +agg_kpi_daily",
         raw_path=str(folder),
         load_date="2025-12-31",
         as_of_date=LAST_DAY.isoformat(),
@@ -306,7 +306,7 @@ def test_a_steady_shop_raises_hardly_any_alarm(steady: duckdb.DuckDBPyConnection
 def test_a_fall_on_one_device_is_found_while_it_lasts_and_explained(
     steady: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Half of the orders are missing: the alert is open, one run, of that device."""
+    """Three of four orders are missing: the alert is open, one run, of that device."""
     alerts = {
         alert["kpi"]: alert
         for alert in dicts(

@@ -15,7 +15,7 @@ kpis as (
 ),
 
 runs as (
-    select alert_id, kpi from {{ ref('int_kpi_runs_found') }} where dimension = 'total'
+    select alert_id, kpi from {{ ref('int_kpi_runs_detected') }} where dimension = 'total'
 ),
 
 parts as (

@@ -8,7 +8,7 @@ with
 
 runs as (
     select alert_id, kpi, period, kpi_value, reference_value, peak_start_date
-    from {{ ref('int_kpi_runs_found') }}
+    from {{ ref('int_kpi_runs_detected') }}
     where dimension = 'total'
 ),
 

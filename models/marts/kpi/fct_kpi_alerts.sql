@@ -8,7 +8,7 @@ kpis as (
 ),
 
 runs as (
-    select * from {{ ref('int_kpi_runs_found') }}
+    select * from {{ ref('int_kpi_runs_detected') }}
 ),
 
 parts as (
