@@ -1,8 +1,8 @@
 """Every KPI as a query written by hand from the definitions, over staging and core marts.
 
 A query gives the numerator and, of a ratio, the denominator, of the days from $from_date up to but
-not $to_date. None of them reads a model of the KPIs, nor the mart that the KPI itself comes from where
-the rows behind it tell the same. Amounts are exact.
+not $to_date. None of them reads a model of the KPIs, nor the mart that the KPI itself comes from
+where the rows behind it tell the same. Amounts are exact.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def of_kept_orders(numerator: str, denominator: str = "null") -> ByHand:
         denominator,
         "from (select *, lag(ordered_at) over (partition by customer_id"
         " order by ordered_at, order_id) as ordered_before_at from marts.fct_orders"
-        f" where status <> 'cancelled' and customer_id is not null) where {within(day('ordered_at'))}",
+        " where status <> 'cancelled' and customer_id is not null)"
+        f" where {within(day('ordered_at'))}",
     )
 
 
@@ -290,7 +291,9 @@ KPIS: dict[str, ByHand] = {
     "aov": of_orders("sum(net_amount)", "count(*)"),
     "revenue_per_session": apart(NET, SESSIONS),
     "cost": of_lines("coalesce(sum(cost_amount), 0)"),
-    "margin": of_lines("coalesce(sum(net_amount - refund_amount_by_order_date - kept_cost_amount), 0)"),
+    "margin": of_lines(
+        "coalesce(sum(net_amount - refund_amount_by_order_date - kept_cost_amount), 0)"
+    ),
     "margin_rate": of_lines(
         "sum(net_amount - refund_amount_by_order_date - kept_cost_amount)", "sum(net_amount)"
     ),

@@ -106,17 +106,37 @@ def test_mix_is_the_one_counted_by_hand(demo: duckdb.DuckDBPyConnection, kpi: st
 def test_parts_of_a_kpi_are_those_counted_by_hand(demo: duckdb.DuckDBPyConnection) -> None:
     """A KPI of a channel, a device or a country is of what belongs to it, and of nothing else."""
     for kpi, dimension, query in (
-        ("orders", "country", "select country, count(*), null from marts.fct_orders where is_revenue"
-         " and order_date = $day group by country"),
-        ("net_revenue", "channel", "select session_channel, sum(net_amount), null from"
-         " marts.fct_orders where is_revenue and order_date = $day group by session_channel"),
-        ("visitors", "device", "select device, count(distinct visitor_id), null from"
-         " marts.fct_sessions where session_date = $day group by device"),
-        ("session_conversion_rate", "channel", "select channel, count(*) filter (where is_converted),"
-         " count(*) from marts.fct_sessions where session_date = $day group by channel"),
-        ("ad_spend", "channel", "select channel, sum(spend_amount), null from marts.fct_ad_spend"
-         " where spend_date = $day group by channel"),
-    ):  # fmt: skip
+        (
+            "orders",
+            "country",
+            "select country, count(*), null from marts.fct_orders"
+            " where is_revenue and order_date = $day group by country",
+        ),
+        (
+            "net_revenue",
+            "channel",
+            "select session_channel, sum(net_amount), null from marts.fct_orders"
+            " where is_revenue and order_date = $day group by session_channel",
+        ),
+        (
+            "visitors",
+            "device",
+            "select device, count(distinct visitor_id), null from marts.fct_sessions"
+            " where session_date = $day group by device",
+        ),
+        (
+            "session_conversion_rate",
+            "channel",
+            "select channel, count(*) filter (where is_converted), count(*)"
+            " from marts.fct_sessions where session_date = $day group by channel",
+        ),
+        (
+            "ad_spend",
+            "channel",
+            "select channel, sum(spend_amount), null from marts.fct_ad_spend"
+            " where spend_date = $day group by channel",
+        ),
+    ):
         day = date(2026, 4, 15)
         expected = {part: sums for part, *sums in demo.execute(query, {"day": day}).fetchall()}
         found = demo.execute(

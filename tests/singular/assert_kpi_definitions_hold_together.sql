@@ -54,8 +54,8 @@ faults as (
     where denominator_measure is not null and denominator_aggregation is null
     union all
     select
-        'ref_kpis: ' || kpi || ' is additive exactly if it is one measure that is a sum; is_additive'
-        || ' says otherwise'
+        'ref_kpis: ' || kpi
+        || ' is additive exactly if it is one measure that is a sum; is_additive says otherwise'
     from kpis_with_measures
     where is_additive <> (is_volume and numerator_aggregation = 'sum')
     union all
@@ -104,15 +104,15 @@ faults as (
     union all
     select
         'ref_kpi_targets: ' || targets.kpi || ' by the ' || targets.period
-        || ' has two targets for ' || cast(others.from_date as string)
+        || ' has two targets for ' || cast(later_targets.from_date as string)
     from targets
-    inner join targets as others
-        on targets.kpi = others.kpi
-        and targets.period = others.period
-        and targets.from_date <= others.from_date
-        and targets.to_date > others.from_date
+    inner join targets as later_targets
+        on targets.kpi = later_targets.kpi
+        and targets.period = later_targets.period
+        and targets.from_date <= later_targets.from_date
+        and targets.to_date > later_targets.from_date
         and (targets.from_date, targets.to_date, targets.target_value)
-        <> (others.from_date, others.to_date, others.target_value)
+        <> (later_targets.from_date, later_targets.to_date, later_targets.target_value)
 )
 
 select * from faults

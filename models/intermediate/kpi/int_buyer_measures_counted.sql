@@ -2,7 +2,6 @@
 -- A buyer counts once in a period, however many days they ordered on: each period is counted by
 -- itself. What is known of all customers so far is booked by the day.
 {% set dimensions = {'session_channel': 'channel', 'country': 'country'} %}
-{% set keys = ['period', 'period_start_date'] %}
 with
 
 orders as (
@@ -22,19 +21,26 @@ periods as (
     select period from {{ ref('ref_kpi_periods') }}
 ),
 
-buyers as (
+orders_by_period as (
     select
+        orders.customer_id,
+        orders.session_channel,
+        orders.country,
         periods.period,
-        cast(date_trunc(periods.period, orders.order_date) as date) as period_start_date,
-        {{ dimension_of_row(dimensions) }},
-        count(distinct orders.customer_id) as buyer_count
+        cast(date_trunc(periods.period, orders.order_date) as date) as period_start_date
     from orders
     cross join periods
     where orders.is_revenue
-    group by {{ dimension_sets(
-        ['periods.period', "cast(date_trunc(periods.period, orders.order_date) as date)"],
-        dimensions
-    ) }}
+),
+
+buyers as (
+    select
+        period,
+        period_start_date,
+        {{ dimension_of_row(dimensions) }},
+        count(distinct customer_id) as buyer_count
+    from orders_by_period
+    group by {{ dimension_sets(['period', 'period_start_date'], dimensions) }} -- noqa: PRS
 ),
 
 products_by_day as (

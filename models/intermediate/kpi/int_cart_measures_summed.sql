@@ -29,7 +29,7 @@ sums as (
         sum(settled_recovered_cart_count) as recovered_cart_count,
         sum(abandoned_amount) as abandoned_amount
     from carts
-    group by {{ dimension_sets(['cart_date'], dimensions) }}
+    group by {{ dimension_sets(['cart_date'], dimensions) }} -- noqa: PRS
 ),
 
 cart_measures_summed as (

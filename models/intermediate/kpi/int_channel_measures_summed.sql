@@ -1,6 +1,6 @@
 -- Grain: one row per measure, day, dimension and value.
--- Spend and new customers of all time; what is attributed to channels from the first tracked session
--- on, as before it nothing could be attributed to any.
+-- Spend and new customers of all time; what is attributed to channels from the first tracked
+-- session on, as before it nothing could be attributed to any.
 {% set dimensions = {'channel': 'channel'} %}
 with
 
@@ -33,7 +33,7 @@ sums as (
         {{ dimension_of_row(dimensions) }},
         sum(new_customer_count) as new_customer_count
     from performance
-    group by {{ dimension_sets(['performance_date'], dimensions) }}
+    group by {{ dimension_sets(['performance_date'], dimensions) }} -- noqa: PRS
 ),
 
 spend_sums as (
@@ -50,7 +50,7 @@ spend_sums as (
             as shown_click_count
     from performance
     where spend_amount is not null
-    group by {{ dimension_sets(['performance_date'], dimensions) }}
+    group by {{ dimension_sets(['performance_date'], dimensions) }} -- noqa: PRS
 ),
 
 lead_sums as (
@@ -63,7 +63,7 @@ lead_sums as (
         sum(performance.converted_lead_count) as converted_lead_count
     from performance
     inner join first_tracked on performance.performance_date >= first_tracked.tracked_from_date
-    group by {{ dimension_sets(['performance_date'], dimensions) }}
+    group by {{ dimension_sets(['performance_date'], dimensions) }} -- noqa: PRS
 ),
 
 paid_sums as (
@@ -79,7 +79,7 @@ paid_sums as (
     from performance
     inner join first_tracked on performance.performance_date >= first_tracked.tracked_from_date
     where performance.is_paid
-    group by {{ dimension_sets(['performance_date'], dimensions) }}
+    group by {{ dimension_sets(['performance_date'], dimensions) }} -- noqa: PRS
 ),
 
 channel_measures_summed as (

@@ -1,13 +1,14 @@
--- Grain: one row per run of the whole shop, dimension and value: what this part did to the deviation.
--- At the run's peak, against the periods that it is compared with, scaled to what was expected (or to
--- the target). Of a volume a part's effect is what it has more or less than its usual share of it. A
--- ratio's is two: the mix (the part weighs more or less) and the rate (it is better or worse). Effects
--- of a dimension's values add up to the deviation where its parts do to the whole.
+-- Grain: one row per run of the whole shop, dimension and value: what this part did to the
+-- deviation. At the run's peak, against the periods that it is compared with, scaled to what was
+-- expected (or to the target). Of a volume a part's effect is what it has more or less than its
+-- usual share of it. A ratio's is two: the mix (the part weighs more or less) and the rate (it is
+-- better or worse). Effects of a dimension's values add up to the deviation where its parts do to
+-- the whole.
 with
 
 runs as (
     select alert_id, kpi, period, kpi_value, reference_value, peak_start_date
-    from {{ ref('int_kpi_runs_found') }}
+    from {{ ref('int_kpi_runs_detected') }}
     where dimension = 'total'
 ),
 
@@ -21,7 +22,7 @@ wholes as (
         period,
         period_start_date,
         weekday_number,
-        event,
+        retail_event,
         ordinary_before_count,
         numerator,
         weight
@@ -68,7 +69,7 @@ periods_compared as (
         on peaks.kpi = wholes.kpi
         and peaks.period = wholes.period
         and peaks.weekday_number = wholes.weekday_number
-        and wholes.event is null
+        and wholes.retail_event is null
         and peaks.ordinary_before_count > wholes.ordinary_before_count
         and peaks.ordinary_before_count <= wholes.ordinary_before_count + kinds.reference_count
 ),

@@ -1,5 +1,6 @@
--- Grain: one row per period (day, ISO week, month, quarter) that as_of_date has reached, by first day.
--- A retail event marks the days and weeks of which it is at least half; months have their own season.
+-- Grain: one row per period (day, ISO week, month, quarter) that as_of_date has reached.
+-- A retail event marks the days, and the weeks of which it is more than half; months have seasons
+-- of their own.
 with
 
 dates as (
@@ -58,12 +59,12 @@ events_of_periods as (
     select
         periods_ended.period,
         periods_ended.period_start_date,
-        min(events_of_days.event) as event,
+        events_of_days.event as retail_event,
         min(events_of_days.first_date) as event_start_date
     from periods_ended
     inner join events_of_days
-        on events_of_days.calendar_date >= periods_ended.period_start_date
-        and events_of_days.calendar_date <= periods_ended.period_end_date
+        on periods_ended.period_start_date <= events_of_days.calendar_date
+        and periods_ended.period_end_date >= events_of_days.calendar_date
     where not periods_ended.is_by_year
     group by
         periods_ended.period,
@@ -82,7 +83,7 @@ kpi_periods_listed as (
             partition by periods_ended.period order by periods_ended.period_start_date
         ) as period_number,
         cast(periods_ended.weekday_number as bigint) as weekday_number,
-        events_of_periods.event,
+        events_of_periods.retail_event,
         events_of_periods.event_start_date,
         periods_ended.period_end_date <= as_of.as_of_date as is_complete
     from periods_ended

@@ -1,6 +1,6 @@
--- Grain: one row per KPI, mature period, its first day, dimension and value: what was to be expected.
--- From the history before the period alone (docs/decisions/0017-kpis.md): the periods alike before it
--- without the lowest and the highest, times the season for volumes; the band is as wide as such
+-- Grain: one row per KPI, mature period and part: what was to be expected of it.
+-- From the history before the period alone (docs/decisions/0017-kpis.md): the periods alike before
+-- it without the lowest and the highest, times the season for volumes; the band is as wide as such
 -- expectations were wrong lately. Channels and devices are expected by the week.
 with
 
@@ -17,7 +17,7 @@ kinds as (
 ),
 
 periods as (
-    select period, period_start_date, weekday_number, event, event_start_date
+    select period, period_start_date, weekday_number, retail_event, event_start_date
     from {{ ref('int_kpi_periods_listed') }}
 ),
 
@@ -37,7 +37,11 @@ values_known as (
         and kpi_value is not null
         and (
             dimension = 'total'
-            or (period = 'week' and dimension in ('channel', 'device') and dimension_value is not null)
+            or (
+                period = 'week'
+                and dimension in ('channel', 'device')
+                and dimension_value is not null
+            )
         )
 ),
 
@@ -54,42 +58,87 @@ kpis as (
     left join measures as denominators on definitions.denominator_measure = denominators.measure
 ),
 
+-- A channel that brought nothing in a week has no row, where its volumes are 0.
+first_weeks as (
+    select
+        values_known.kpi,
+        values_known.period,
+        values_known.dimension,
+        values_known.dimension_value,
+        min(values_known.period_start_date) as first_date
+    from values_known
+    inner join kpis on values_known.kpi = kpis.kpi
+    where kpis.is_volume and values_known.dimension <> 'total'
+    group by
+        values_known.kpi,
+        values_known.period,
+        values_known.dimension,
+        values_known.dimension_value
+),
+
+values_filled as (
+    select * from values_known
+    union all
+    select
+        first_weeks.kpi,
+        first_weeks.period,
+        first_weeks.dimension,
+        first_weeks.dimension_value,
+        wholes.period_start_date,
+        cast(0 as decimal(28, 6)) as numerator,
+        cast(null as decimal(28, 6)) as denominator,
+        cast(0 as double) as kpi_value
+    from first_weeks
+    inner join values_known as wholes
+        on first_weeks.kpi = wholes.kpi
+        and first_weeks.period = wholes.period
+        and first_weeks.first_date < wholes.period_start_date
+        and wholes.dimension = 'total'
+    left join values_known as parts
+        on first_weeks.kpi = parts.kpi
+        and first_weeks.period = parts.period
+        and first_weeks.dimension = parts.dimension
+        and first_weeks.dimension_value = parts.dimension_value
+        and wholes.period_start_date = parts.period_start_date
+    where parts.kpi is null
+),
+
 -- A retail event moves volumes; a ratio is compared with its like, event or not.
 rows_judged as (
     select
         concat_ws(
             '|',
-            values_known.kpi,
-            values_known.period,
-            values_known.dimension,
-            values_known.dimension_value
+            values_filled.kpi,
+            values_filled.period,
+            values_filled.dimension,
+            values_filled.dimension_value
         ) as series,
-        values_known.*,
-        coalesce(values_known.denominator, 1) as weight,
+        values_filled.*,
+        coalesce(values_filled.denominator, 1) as weight,
         kpis.is_volume,
         kpis.is_count,
         coalesce(kpis.is_share_of_count, false) as is_share_of_count,
         kpis.is_ratio_to_count,
         periods.weekday_number,
-        case when kpis.is_volume then periods.event end as event,
+        case when kpis.is_volume then periods.retail_event end as retail_event,
         periods.event_start_date,
         kinds.is_by_year and kpis.is_volume as has_year,
         kinds.reference_count,
         kinds.minimum_reference_count,
         kinds.error_count,
         kinds.minimum_error_count
-    from values_known
-    inner join kpis on values_known.kpi = kpis.kpi
-    inner join kinds on values_known.period = kinds.period
+    from values_filled
+    inner join kpis on values_filled.kpi = kpis.kpi
+    inner join kinds on values_filled.period = kinds.period
     inner join periods
-        on values_known.period = periods.period
-        and values_known.period_start_date = periods.period_start_date
+        on values_filled.period = periods.period
+        and values_filled.period_start_date = periods.period_start_date
 ),
 
 rows_numbered as (
     select
         *,
-        count(*) filter (where event is null) over (
+        count(*) filter (where retail_event is null) over (
             partition by series, weekday_number
             order by period_start_date
             rows between unbounded preceding and 1 preceding
@@ -118,7 +167,7 @@ references_ranked as (
     inner join rows_numbered as ordinary
         on rows_numbered.series = ordinary.series
         and rows_numbered.weekday_number = ordinary.weekday_number
-        and ordinary.event is null
+        and ordinary.retail_event is null
         and rows_numbered.ordinary_before_count > ordinary.ordinary_before_count
         and rows_numbered.ordinary_before_count
         <= ordinary.ordinary_before_count + rows_numbered.reference_count
@@ -151,26 +200,26 @@ rows_based as (
 events as (
     select
         series,
-        event,
+        retail_event,
         event_start_date,
         sum(numerator) as numerator,
-        sum(cast(base_value as decimal(28, 6))) as base_value
+        sum(cast(base_value as decimal(38, 12))) as base_value
     from rows_based
-    where event is not null and base_value is not null
-    group by series, event, event_start_date
+    where retail_event is not null and base_value is not null
+    group by series, retail_event, event_start_date
 ),
 
 -- An event that was never seen before has no index: nobody knows what to expect of it.
 events_indexed as (
     select
         series,
-        event,
+        retail_event,
         event_start_date,
         cast(sum(numerator) over earlier as double)
         / nullif(cast(sum(base_value) over earlier as double), 0) as event_index
     from events
     window earlier as (
-        partition by series, event
+        partition by series, retail_event
         order by event_start_date
         rows between unbounded preceding and 1 preceding
     )
@@ -181,7 +230,7 @@ rows_seasoned as (
     select
         rows_based.*,
         case
-            when rows_based.event is not null then events_indexed.event_index
+            when rows_based.retail_event is not null then events_indexed.event_index
             when rows_based.has_year and years_before.kpi_value > 0 and years_before.base_value > 0
                 then years_before.kpi_value / years_before.base_value
             else 1
@@ -189,7 +238,7 @@ rows_seasoned as (
     from rows_based
     left join events_indexed
         on rows_based.series = events_indexed.series
-        and rows_based.event = events_indexed.event
+        and rows_based.retail_event = events_indexed.retail_event
         and rows_based.event_start_date = events_indexed.event_start_date
     left join rows_based as years_before
         on rows_based.series = years_before.series
@@ -256,8 +305,8 @@ usual_errors as (
     from error_quantiles
 ),
 
--- Counts vary as Poisson's do, and shares of counts as the binomial's, here with one more of each kind
--- so that a share of 0 or 1 is not taken for certain: never less than that.
+-- Counts vary as Poisson's do, and shares of counts as the binomial's, here with one more of each
+-- kind so that a share of 0 or 1 is not taken for certain: never less than that.
 rows_with_chance as (
     select
         rows_with_errors.*,
@@ -288,7 +337,7 @@ kpis_expected as (
         dimension_value,
         period_start_date,
         weekday_number,
-        event,
+        retail_event,
         is_count,
         ordinary_before_count,
         reference_count,
@@ -300,7 +349,8 @@ kpis_expected as (
         expected_value,
         case
             when
-                usual_error is not null
+                expected_value is not null
+                and usual_error is not null
                 and (not is_ratio_to_count or weight >= {{ var('kpi_smallest_count') }})
                 then
                     greatest(

@@ -1,6 +1,6 @@
 -- Grain: one row per KPI, period, its first day, dimension and value.
--- The one place where a KPI is computed: the numerator's measure, by the denominator's if it has one.
--- Of a period that began before both are known nothing is known.
+-- The one place where a KPI is computed: the numerator's measure, by the denominator's if it has
+-- one. Of a period that ended before both were known nothing is known.
 with
 
 kpis as (

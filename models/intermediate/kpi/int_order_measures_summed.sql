@@ -84,7 +84,7 @@ sums as (
         coalesce(sum(margin_amount) filter (where customer_id is not null), 0)
             as customer_margin_amount
     from orders_labelled
-    group by {{ dimension_sets(['order_date'], dimensions) }}
+    group by {{ dimension_sets(['order_date'], dimensions) }} -- noqa: PRS
 ),
 
 gaps as (
@@ -95,7 +95,7 @@ gaps as (
         count(days_since_order) as gap_count,
         coalesce(sum(cast(days_since_order as decimal(28, 6))), 0) as gap_days
     from orders_spaced
-    group by {{ dimension_sets(['order_date'], dimensions) }}
+    group by {{ dimension_sets(['order_date'], dimensions) }} -- noqa: PRS
 ),
 
 {% set mixes = {'payment_method': 'payment_method', 'promo_code_kept': 'promo_code'} %}
@@ -108,7 +108,7 @@ mix_sums as (
         sum(net_amount) as net_amount
     from orders_labelled
     where is_revenue
-    group by {{ dimension_sets(['order_date'], mixes) }}
+    group by {{ dimension_sets(['order_date'], mixes) }} -- noqa: PRS
 ),
 
 mixes as (

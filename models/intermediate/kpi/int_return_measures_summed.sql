@@ -33,7 +33,7 @@ refund_sums as (
         coalesce(sum(refund_amount), 0) as refund_amount,
         coalesce(sum(returned_unit_count), 0) as returned_unit_count
     from refunds_of_orders
-    group by {{ dimension_sets(['refund_date'], dimensions) }}
+    group by {{ dimension_sets(['refund_date'], dimensions) }} -- noqa: PRS
 ),
 
 deliveries as (
@@ -52,7 +52,7 @@ delivery_sums as (
         count(*) as delivered_count,
         count(*) filter (where is_delivered_on_time) as on_time_count
     from deliveries
-    group by {{ dimension_sets(['delivery_date'], dimensions) }}
+    group by {{ dimension_sets(['delivery_date'], dimensions) }} -- noqa: PRS
 ),
 
 return_measures_summed as (

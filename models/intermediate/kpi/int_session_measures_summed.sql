@@ -48,7 +48,7 @@ sums as (
         coalesce(sum(page_load_ms), 0) as page_load_ms,
         coalesce(sum(engaged_ms), 0) as engaged_ms
     from sessions
-    group by {{ dimension_sets(['session_date'], dimensions) }}
+    group by {{ dimension_sets(['session_date'], dimensions) }} -- noqa: PRS
 ),
 
 session_measures_summed as (

@@ -50,7 +50,7 @@ counts as (
             as returning_visitor_count,
         count(distinct case when is_converted then visitor_id end) as converted_visitor_count
     from sessions_by_period
-    group by {{ dimension_sets(['period', 'period_start_date'], dimensions) }}
+    group by {{ dimension_sets(['period', 'period_start_date'], dimensions) }} -- noqa: PRS
 ),
 
 visitor_measures_counted as (

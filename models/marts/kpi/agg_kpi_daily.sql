@@ -1,6 +1,6 @@
 -- Grain: one row per KPI, day, dimension and value of it.
 -- Numerators and denominators of additive measures add up over days and, where a day's parts are
--- apart, over a dimension's values; values never do. A KPI of months stands on the month's last day.
+-- apart, over a dimension's values; values never do. A KPI of months stands on their last day.
 with
 
 kpis as (

@@ -1,7 +1,8 @@
 -- Grain: one row per KPI of sales (orders, net revenue) and day.
--- Sales = trend x weekday x month x event x remainder: the classical decomposition by centred moving
--- averages, for years with weeks in them. Indices of weekdays and of months have the mean 1. Trend
--- and remainder are unknown within half a year of either end, where no year lies around the day.
+-- Sales = trend x weekday x month x event x remainder: the classical decomposition by centred
+-- moving averages, for years with weeks in them. Indices of weekdays and of months have the mean
+-- 1. Trend and remainder are unknown within half a year of either end, where no year lies around
+-- the day.
 with
 
 sales as (
@@ -173,7 +174,7 @@ seasonality as (
         cast(event_index as double) as event_index,
         trend * weekday_index * month_index * event_index as seasonal_value,
         cast(sales as double) / nullif(trend * weekday_index * month_index * event_index, 0)
-            as remainder,
+            as remainder_ratio,
         sales_date
     from sales_indexed
 )

@@ -1,6 +1,6 @@
 -- Grain: one row per alert: a run of periods in which a KPI was out of its band or off its target.
--- Of the whole shop, or of a channel or device by the week. What explains an alert of the whole shop
--- is the part that did most to it beyond its usual share, at the peak.
+-- Of the whole shop, or of a channel or device by the week. What explains an alert of the whole
+-- shop is the part that did most to it beyond its usual share, at the peak.
 with
 
 kpis as (
@@ -8,7 +8,7 @@ kpis as (
 ),
 
 runs as (
-    select * from {{ ref('int_kpi_runs_found') }}
+    select * from {{ ref('int_kpi_runs_detected') }}
 ),
 
 parts as (

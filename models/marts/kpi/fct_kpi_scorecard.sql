@@ -1,6 +1,7 @@
 -- Grain: one row per KPI, period (day, ISO week, month, quarter) and its first day.
--- The whole shop; parts are in agg_kpi_daily. Complete and mature periods alone have a status: those
--- that still fill up, or whose carts and refunds are still to settle, would look worse than they are.
+-- The whole shop; parts are in agg_kpi_daily. Complete and mature periods alone have a status:
+-- those that still fill up, or whose carts and refunds are still to settle, would look worse than
+-- they are.
 with
 
 kpis as (

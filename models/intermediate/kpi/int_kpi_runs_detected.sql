@@ -111,7 +111,7 @@ runs as (
     group by alert_kind, kpi, period, dimension, dimension_value, is_above, run_number
 ),
 
-kpi_runs_found as (
+kpi_runs_detected as (
     select
         md5(concat_ws(
             '|',
@@ -142,4 +142,4 @@ kpi_runs_found as (
         on runs.kpi = last_periods.kpi and runs.period = last_periods.period
 )
 
-select * from kpi_runs_found
+select * from kpi_runs_detected
