@@ -28,10 +28,13 @@ carts as (
         unit_count,
         cart_amount,
         last_event_at,
-        closed_at,
-        recovered_at
+        closed_at
     from {{ ref('fct_carts') }}
     where is_abandoned and unit_count > 0 and customer_id is not null
+),
+
+cart_sessions as (
+    select session_id, customer_known_at from {{ ref('fct_sessions') }}
 ),
 
 sessions as (
@@ -109,13 +112,14 @@ abandoned_carts as (
         cast(null as string) as product_id,
         carts.cart_amount as evidence_amount,
         carts.last_event_at as evidence_at,
-        greatest(carts.closed_at, sessions.known_at) as detected_at,
+        carts.closed_at as detected_at,
         'Left ' || cast(carts.unit_count as string) || ' unit(s)'
         || coalesce(' worth ' || cast(carts.cart_amount as string), '')
         || ' behind at stage ' || carts.furthest_stage as evidence
     from carts
-    inner join sessions on carts.session_id = sessions.session_id
-    where coalesce(carts.recovered_at >= greatest(carts.closed_at, sessions.known_at), true)
+    inner join cart_sessions
+        on carts.session_id = cart_sessions.session_id
+        and carts.closed_at >= cart_sessions.customer_known_at
 ),
 
 -- Two carts of one instant (two devices) are one opportunity; the same below.
@@ -143,8 +147,7 @@ session_views as (
 views_compared as (
     select
         *,
-        lag(started_at) over product_sessions as previous_started_at,
-        lag(known_at) over product_sessions as previous_known_at
+        lag(started_at) over product_sessions as previous_started_at
     from session_views
     window product_sessions as (
         partition by customer_id, product_id order by started_at, session_id
@@ -157,7 +160,7 @@ views_again as (
         views_compared.product_id,
         views_compared.started_at,
         views_compared.previous_started_at,
-        greatest(views_compared.known_at, views_compared.previous_known_at) as detected_at
+        views_compared.known_at as detected_at
     from views_compared
     inner join kinds
         on kinds.kind = 'viewed_not_bought'
