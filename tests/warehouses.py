@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,26 +50,28 @@ class Dbt:
             manifest=self._manifest,
             callbacks=[note],
         )
-        result = runner.invoke(
-            [
-                "--quiet",
-                *arguments,
-                "--project-dir",
-                str(PROJECT),
-                "--profiles-dir",
-                str(PROJECT),
-                "--target-path",
-                str(self.target),
-                "--log-path",
-                str(self._folder / "logs"),
-                "--vars",
-                json.dumps(variables),
-            ]
-        )
-        # dbt-duckdb keeps the file open for a next invocation: let others read it.
-        close_all: Any = DuckDBConnectionManager.close_all_connections
-        close_all()
-        gc.collect()
+        # dbt-duckdb leaves the event loops that it makes for models in Python open.
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            result = runner.invoke(
+                [
+                    "--quiet",
+                    *arguments,
+                    "--project-dir",
+                    str(PROJECT),
+                    "--profiles-dir",
+                    str(PROJECT),
+                    "--target-path",
+                    str(self.target),
+                    "--log-path",
+                    str(self._folder / "logs"),
+                    "--vars",
+                    json.dumps(variables),
+                ]
+            )
+            # dbt-duckdb keeps the file open for a next invocation: let others read it.
+            close_all: Any = DuckDBConnectionManager.close_all_connections
+            close_all()
+            gc.collect()
         if not result.success:
             raise BuildFailed("\n".join(messages) or str(result.exception))
         return result.result
