@@ -371,7 +371,9 @@ def test_bins_hold_every_customer_once(built: Built) -> None:
                 assert bin_["highest_prediction"] == it.predicted[chosen].max()
 
 
-def test_a_model_worse_than_recency_fails_the_build(dbt: Dbt, built: Built, tmp_path: Path) -> None:
+def test_a_model_worse_than_recency_fails_the_build(
+    dbt: Dbt, built: Built, tmp_path: Path
+) -> None:
     """The check that blocks publishing: predictions turned upside down, and nothing else changed."""
     (name,) = built.latest.execute("select current_database()").fetchall()[0]
     (path,) = built.latest.execute(
@@ -415,7 +417,9 @@ def monthly(count: int, months: int) -> dict[str, list[date]]:
     """So many customers who order every 30 days, each from a day of their own."""
     first = date(2023, 1, 1)
     return {
-        f"c{number}": [first + timedelta(days=number % 30 + 30 * month) for month in range(months)]
+        f"c{number}": [
+            first + timedelta(days=number % 30 + 30 * month) for month in range(months)
+        ]
         for number in range(count)
     }
 

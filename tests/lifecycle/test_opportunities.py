@@ -221,7 +221,7 @@ def built(build: Build, settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
 
 
 def test_who_has_an_opportunity_has_it_and_nobody_else(built: duckdb.DuckDBPyConnection) -> None:
-    """Each kind by its rule, edges included; on a channel that consent allows and history favours."""
+    """Each kind by its rule, edges included; on a channel that consent and history favour."""
     found: dict[str, set[tuple[str, str, str | None]]] = {}
     for row in dicts(built, "from marts.fct_customer_opportunities"):
         entry = (row["kind"], str(row["detected_date"]), row["channel"])
@@ -294,7 +294,7 @@ def test_outcomes_of_past_ones_are_counted_by_hand(
 def test_past_opportunities_are_those_that_the_day_knew(
     build: Build, settings: dict[str, Any], built: duckdb.DuckDBPyConnection
 ) -> None:
-    """A build on the last of May finds, for the days until then, what a later one finds for them."""
+    """A build on the last of May finds, for the days until then, what a later one finds."""
     query = (
         "select * from intermediate.int_opportunities_detected"
         f" where detected_date <= date '{EARLIER}' and detected_date >= date '2024-07-01'"

@@ -1,7 +1,7 @@
 -- Grain: one row per session whose customer was identified by the time that it was over.
--- Over it is when session_gap_minutes have passed; what a later login tells of earlier sessions is
--- left out, as it comes with what the customer does next. Beside it: such a session of theirs before
--- it, and their last order before it began.
+-- Over it is when session_gap_minutes have passed. What a later login tells of earlier sessions is
+-- left out, as it comes with what the customer does next. Beside it: such a session of theirs
+-- before it, and their last order before it began.
 with
 
 sessions as (

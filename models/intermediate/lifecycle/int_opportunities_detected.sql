@@ -1,7 +1,7 @@
 -- Grain: one row per customer, kind of ref_opportunity_kinds and instant at which it showed.
 -- Of the last lifecycle_history_months months and the present one: the rule that finds today's
--- opportunities is the one that past ones are judged by. detected_at is when a shop could first have
--- known: nothing in a row hangs on what came later (docs/decisions/0018-opportunities.md).
+-- opportunities is the one that past ones are judged by. detected_at is when a shop could first
+-- have known: nothing in a row hangs on what came later (docs/decisions/0018-opportunities.md).
 with
 
 kinds as (
@@ -122,7 +122,6 @@ abandoned_carts as (
         and carts.closed_at >= cart_sessions.customer_known_at
 ),
 
--- Two carts of one instant (two devices) are one opportunity; the same below.
 session_views as (
     select
         sessions.customer_id,
@@ -293,7 +292,7 @@ replenishment_due as (
         on replenishments_dated.customer_id = subscriptions.customer_id
         and replenishments_dated.product_id = subscriptions.product_id
         and replenishments_dated.detected_at >= subscriptions.started_at
-        and coalesce(subscriptions.ended_at >= replenishments_dated.detected_at, true)
+        and coalesce(replenishments_dated.detected_at <= subscriptions.ended_at, true)
     where subscriptions.customer_id is null
 ),
 
@@ -432,14 +431,15 @@ opportunities_known as (
 
 opportunities_detected as (
     select
-        customer_id,
-        kind,
-        detected_at,
-        {{ reporting_date("(detected_at - interval '1' microsecond)") }} as detected_date,
-        first_evidence.product_id,
-        first_evidence.evidence_amount,
-        first_evidence.evidence_at,
-        first_evidence.evidence
+        opportunities_known.customer_id,
+        opportunities_known.kind,
+        opportunities_known.detected_at,
+        {{ reporting_date("(opportunities_known.detected_at - interval '1' microsecond)") }}
+            as detected_date,
+        opportunities_known.first_evidence.product_id as product_id,
+        opportunities_known.first_evidence.evidence_amount as evidence_amount,
+        opportunities_known.first_evidence.evidence_at as evidence_at,
+        opportunities_known.first_evidence.evidence as evidence
     from opportunities_known
 )
 
