@@ -160,7 +160,7 @@ def handmade_shop() -> Shop:
 
     shop.order("second", "2025-05-15")
     shop.order("second done", "2025-05-15")
-    shop.order("second done", "2025-06-20")
+    shop.order("second done", "2025-06-20", "R")  # often and of late, and for much: no upsell
     shop.order("second soon", "2025-06-10")
 
     shop.answer("promoter", "2025-06-15", 9)
@@ -252,8 +252,13 @@ def test_value_is_what_it_rests_on_times_the_rate_of_past_ones(
     rate = (1 + 20 * 0.10) / (2 + 20)
     assert rows["cart", "abandoned_cart"]["conversion_rate"] == pytest.approx(rate)
     assert float(rows["cart", "abandoned_cart"]["expected_amount"]) == round(20 * rate, 2)
-    assert rows["due", "replenishment_due"]["priority_rank"] == 1
-    assert rows["due", "second_order"]["priority_rank"] == 2
+    # Both are worth 500: of second orders two of five came, of replenishments none of two.
+    assert rows["due", "second_order"]["priority_rank"] == 1
+    assert rows["due", "replenishment_due"]["priority_rank"] == 2
+    for row in rows.values():
+        others = [other for other in rows.values() if other["customer_id"] == row["customer_id"]]
+        above = [other for other in others if other["priority_score"] > row["priority_score"]]
+        assert row["priority_rank"] == len(above) + 1
     assert str(rows["cart", "abandoned_cart"]["expires_date"]) == "2025-07-06"
 
 
