@@ -14,8 +14,8 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "stg_shop__promotions": LATER,
     },
     "reads_leftwards": {
-        "int_customer_peers_matched": "a customer's RFM segment is made in its mart, and kept there by day",
-        "int_opportunities_detected": "being at risk and of value are states that their marts keep by day",
+        "int_customer_peers_matched": "RFM segments are made and kept in their mart",
+        "int_opportunities_detected": "states are made and kept in their marts",
         "int_session_orders_summed": "tells fct_sessions where fct_orders says something else now",
         "int_funnel_periods_measured": "keeps the periods that a refresh left alone",
     },
