@@ -8,6 +8,8 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "stg_shop__payments": "its rows are judged and counted; no number is made of payments",
     },
     "reads_leftwards": {
+        "int_customer_peers_matched": "RFM segments are made and kept in their mart",
+        "int_opportunities_detected": "states are made and kept in their marts",
         "int_session_orders_summed": "tells fct_sessions where fct_orders says something else now",
         "int_funnel_periods_measured": "keeps the periods that a refresh left alone",
         "int_kpi_runs_detected": "alerts are raised from the scorecard, as everybody sees it",

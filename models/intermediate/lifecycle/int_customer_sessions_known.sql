@@ -1,12 +1,21 @@
--- Grain: one row per session of a customer, with the time from which on it is known to be theirs.
--- That is when it is over, which session_gap_minutes tell, and its customer was identified.
--- Before: the customer's session before it, and their last order before it began.
+-- Grain: one row per session whose customer was identified by the time that it was over.
+-- Over it is when session_gap_minutes have passed. What a later login tells of earlier sessions is
+-- left out, as it comes with what the customer does next. Beside it: such a session of theirs
+-- before it, and their last order before it began.
 with
 
 sessions as (
-    select session_id, customer_id, anonymous_id, started_at, ended_at, customer_known_at
+    select
+        session_id,
+        customer_id,
+        anonymous_id,
+        started_at,
+        ended_at,
+        ended_at + interval '{{ var("session_gap_minutes") }}' minute as known_at
     from {{ ref('fct_sessions') }}
-    where customer_id is not null
+    where
+        customer_id is not null
+        and customer_known_at <= ended_at + interval '{{ var("session_gap_minutes") }}' minute
 ),
 
 orders as (
@@ -59,10 +68,7 @@ sessions_known as (
         sessions.anonymous_id,
         sessions.started_at,
         sessions.ended_at,
-        greatest(
-            sessions.ended_at + interval '{{ var("session_gap_minutes") }}' minute,
-            sessions.customer_known_at
-        ) as known_at,
+        sessions.known_at,
         moments_compared.previous_started_at,
         moments_compared.last_ordered_at
     from sessions

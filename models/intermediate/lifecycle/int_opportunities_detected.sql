@@ -1,7 +1,7 @@
 -- Grain: one row per customer, kind of ref_opportunity_kinds and instant at which it showed.
 -- Of the last lifecycle_history_months months and the present one: the rule that finds today's
--- opportunities is the one that past ones are judged by. detected_at is when a shop could first have
--- known: nothing in a row hangs on what came later (docs/decisions/0018-opportunities.md).
+-- opportunities is the one that past ones are judged by. detected_at is when a shop could first
+-- have known: nothing in a row hangs on what came later (docs/decisions/0018-opportunities.md).
 with
 
 kinds as (
@@ -28,10 +28,13 @@ carts as (
         unit_count,
         cart_amount,
         last_event_at,
-        closed_at,
-        recovered_at
+        closed_at
     from {{ ref('fct_carts') }}
     where is_abandoned and unit_count > 0 and customer_id is not null
+),
+
+cart_sessions as (
+    select session_id, customer_known_at from {{ ref('fct_sessions') }}
 ),
 
 sessions as (
@@ -109,16 +112,16 @@ abandoned_carts as (
         cast(null as string) as product_id,
         carts.cart_amount as evidence_amount,
         carts.last_event_at as evidence_at,
-        greatest(carts.closed_at, sessions.known_at) as detected_at,
+        carts.closed_at as detected_at,
         'Left ' || cast(carts.unit_count as string) || ' unit(s)'
         || coalesce(' worth ' || cast(carts.cart_amount as string), '')
         || ' behind at stage ' || carts.furthest_stage as evidence
     from carts
-    inner join sessions on carts.session_id = sessions.session_id
-    where coalesce(carts.recovered_at >= greatest(carts.closed_at, sessions.known_at), true)
+    inner join cart_sessions
+        on carts.session_id = cart_sessions.session_id
+        and carts.closed_at >= cart_sessions.customer_known_at
 ),
 
--- Two carts of one instant (two devices) are one opportunity; the same below.
 session_views as (
     select
         sessions.customer_id,
@@ -143,8 +146,7 @@ session_views as (
 views_compared as (
     select
         *,
-        lag(started_at) over product_sessions as previous_started_at,
-        lag(known_at) over product_sessions as previous_known_at
+        lag(started_at) over product_sessions as previous_started_at
     from session_views
     window product_sessions as (
         partition by customer_id, product_id order by started_at, session_id
@@ -157,7 +159,7 @@ views_again as (
         views_compared.product_id,
         views_compared.started_at,
         views_compared.previous_started_at,
-        greatest(views_compared.known_at, views_compared.previous_known_at) as detected_at
+        views_compared.known_at as detected_at
     from views_compared
     inner join kinds
         on kinds.kind = 'viewed_not_bought'
@@ -290,7 +292,7 @@ replenishment_due as (
         on replenishments_dated.customer_id = subscriptions.customer_id
         and replenishments_dated.product_id = subscriptions.product_id
         and replenishments_dated.detected_at >= subscriptions.started_at
-        and coalesce(subscriptions.ended_at >= replenishments_dated.detected_at, true)
+        and coalesce(replenishments_dated.detected_at <= subscriptions.ended_at, true)
     where subscriptions.customer_id is null
 ),
 
@@ -429,14 +431,15 @@ opportunities_known as (
 
 opportunities_detected as (
     select
-        customer_id,
-        kind,
-        detected_at,
-        {{ reporting_date("(detected_at - interval '1' microsecond)") }} as detected_date,
-        first_evidence.product_id,
-        first_evidence.evidence_amount,
-        first_evidence.evidence_at,
-        first_evidence.evidence
+        opportunities_known.customer_id,
+        opportunities_known.kind,
+        opportunities_known.detected_at,
+        {{ reporting_date("(opportunities_known.detected_at - interval '1' microsecond)") }}
+            as detected_date,
+        opportunities_known.first_evidence.product_id as product_id,
+        opportunities_known.first_evidence.evidence_amount as evidence_amount,
+        opportunities_known.first_evidence.evidence_at as evidence_at,
+        opportunities_known.first_evidence.evidence as evidence
     from opportunities_known
 )
 

@@ -1,6 +1,6 @@
 -- Grain: one row per opportunity of int_opportunities_detected, with what became of it.
--- Converted by the first outcome of its kind from detected_at on until it expires. converted_at says
--- what is known by now; a rate is of those that are mature.
+-- Converted by the first outcome of its kind from detected_at on until it expires. converted_at
+-- says what is known by now; a rate is of those that are mature.
 with
 
 opportunities as (

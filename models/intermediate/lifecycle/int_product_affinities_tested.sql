@@ -145,8 +145,8 @@ pairs_tested as (
     from pairs_tailed
 ),
 
--- Benjamini and Hochberg (1995): p times the number of tests over its rank, and never less than
--- that of a smaller p. All pairs that there could be are tests, also those too rare to be looked at.
+-- Benjamini and Hochberg (1995): p times the number of tests over its rank, and never more than
+-- that of a larger p. All pairs that there could be are tests, also those too rare to be listed.
 pairs_ranked as (
     select
         *,

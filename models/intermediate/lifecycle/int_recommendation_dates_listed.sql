@@ -13,7 +13,8 @@ horizons as (
 
 recommendation_dates as (
     select
-        {% set days = '(cast(horizons.number as integer) * ' ~ var('recommendation_horizon_days') ~ ')' -%}
+        {% set horizon_days = var('recommendation_horizon_days') -%}
+        {% set days = '(cast(horizons.number as integer) * ' ~ horizon_days ~ ')' -%}
         cast(as_of.as_of_date - {{ days }} as date) as as_of_date,
         cast(horizons.number as bigint) as horizon_number,
         horizons.number = 0 as is_latest,

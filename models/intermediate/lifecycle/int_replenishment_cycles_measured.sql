@@ -81,8 +81,9 @@ gaps as (
         dates.cycle_date,
         customer_products.product_id,
         count(*) as gap_count,
-        {{ quantiles_of('customer_products.order_date - customer_products.previous_bought_date', [0.5]) }}
-            as gap_quantiles
+        {{ quantiles_of(
+            'customer_products.order_date - customer_products.previous_bought_date', [0.5]
+        ) }} as gap_quantiles
     from customer_products
     inner join dates on customer_products.order_date <= dates.cycle_date
     where customer_products.previous_bought_date is not null

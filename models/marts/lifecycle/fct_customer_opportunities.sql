@@ -86,9 +86,9 @@ open_channels as (
             'coalesce(-channels.engagement_rate, 0)',
             'position(channels.channel in kind_channels.channels)'
         ]) }} as engaged_channel,
-        max(case
-            when kind_channels.is_service and channels.channel = 'call' then 'call'
-        end) as service_channel
+        max(
+            case when kind_channels.is_service and channels.channel = 'call' then 'call' end
+        ) as service_channel
     from open_opportunities
     inner join kind_channels on open_opportunities.kind = kind_channels.kind
     inner join channels
