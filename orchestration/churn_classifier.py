@@ -1,9 +1,9 @@
 """The behaviour model of churn: a logistic regression, whose numbers SQL scores every customer by.
 
-P(at least one order within the horizon) = 1 / (1 + exp(-(b0 + sum_k b_k (x_k - m_k) / s_k))), with m_k
-and s_k the mean and the standard deviation of feature k among the customers it was trained on. A
-feature that is not known of a customer counts as its mean; one that was known of none, or alike of
-all, has the coefficient 0, and a model that serves has it too: nothing serves that was not judged.
+P(at least one order within the horizon) = 1 / (1 + exp(-(b0 + sum_k b_k (x_k - m_k) / s_k))), with
+m_k and s_k the mean and the standard deviation of feature k among the customers it was trained on.
+A feature that is not known of a customer counts as its mean; one that was known of none, or alike
+of all, has the coefficient 0, also in the model that serves: nothing serves that was not judged.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Classifier:
     regression: LogisticRegression
 
     def standardised(self, features: Floats) -> Floats:
-        """Features of mean 0 and deviation 1 among those trained on; what is unknown is the mean."""
+        """Features of mean 0 and deviation 1 among those trained on; unknown ones are the mean."""
         standardised = (features - self.means) / self.scales
         return np.where(np.isnan(standardised) | ~self.is_used, 0.0, standardised)
 
@@ -105,8 +105,8 @@ def fit_classifier(
 def lost_aucs(classifier: Classifier, sample: Sample, repeats: int) -> Floats:
     """By how much the AUC falls when a feature's values are shuffled among the sample's customers.
 
-    Permutation importance (Breiman, "Random forests", 2001, section 10) of each feature: the mean of
-    `repeats` shuffles by fixed seeds. About 0, or a little less, for one that tells nothing.
+    Permutation importance (Breiman, "Random forests", 2001, section 10) of each feature: the mean
+    of `repeats` shuffles by fixed seeds. About 0, or a little less, for one that tells nothing.
     """
     result = permutation_importance(
         classifier.regression,
@@ -120,9 +120,7 @@ def lost_aucs(classifier: Classifier, sample: Sample, repeats: int) -> Floats:
     return means
 
 
-def fit_stages(
-    features: duckdb.DuckDBPyRelation, dates: duckdb.DuckDBPyRelation
-) -> pa.Table:
+def fit_stages(features: duckdb.DuckDBPyRelation, dates: duckdb.DuckDBPyRelation) -> pa.Table:
     """The models of the days in `dates`, by rows of SCHEMA; none of a day with too few customers.
 
     Args:

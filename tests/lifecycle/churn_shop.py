@@ -346,7 +346,9 @@ class Knowledge:
             if self._is_within(BEHAVIOUR, reporting_date(message[1]))
         ]
         counts = {
-            name: sum(message[place] is not None and message[place] < self._until for message in sent)
+            name: sum(
+                message[place] is not None and message[place] < self._until for message in sent
+            )
             for place, name in ((1, "sent"), (2, "opened"), (3, "clicked"))
         }
         is_covered = self._is_covered(BEHAVIOUR, self._written_from)

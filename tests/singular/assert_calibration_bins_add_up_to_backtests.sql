@@ -1,5 +1,5 @@
--- Without this a bin could lose customers (an equal prediction at a border, a frequency beyond the last
--- bin), and a model would look better calibrated than it is.
+-- Without this a bin could lose customers (an equal prediction at a border, a frequency beyond the
+-- last bin), and a model would look better calibrated than it is.
 with
 
 backtests as (

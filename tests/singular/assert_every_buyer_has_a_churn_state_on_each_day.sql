@@ -1,5 +1,5 @@
--- Without this a customer could fall out of a state on the way through features, models and joins, and
--- churned + active would not be the customers of that day.
+-- Without this a customer could fall out of a state on the way through features, models and joins,
+-- and churned + active would not be the customers of that day.
 with
 
 as_of_dates as (

@@ -1,6 +1,7 @@
--- Without this a shop could act on probabilities that rank its customers worse than the day of their last
--- order does, which costs nothing to know. By chance a good model is now and then a little behind on few
--- customers, so only a lag beyond churn_baseline_errors standard errors (DeLong's) fails.
+-- Without this a shop could act on probabilities that rank its customers worse than the day of
+-- their last order does, which costs nothing to know. By chance a good model is now and then a
+-- little behind on few customers, so only a lag beyond churn_baseline_errors standard errors
+-- (DeLong's) fails.
 select
     as_of_date,
     model,

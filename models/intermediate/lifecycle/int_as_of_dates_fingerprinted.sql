@@ -24,8 +24,8 @@ accounts as (
     where has_account
 ),
 
-sessions as (
-    select session_date from {{ ref('fct_sessions') }}
+first_session as (
+    select min(session_date) as session_date from {{ ref('fct_sessions') }}
 ),
 
 visits as (
@@ -44,7 +44,12 @@ tickets as (
 ),
 
 nps_responses as (
-    select response_id, customer_id, score, responded_at, {{ reporting_date('responded_at') }} as responded_date
+    select
+        response_id,
+        customer_id,
+        score,
+        responded_at,
+        {{ reporting_date('responded_at') }} as responded_date
     from {{ ref('stg_crm__nps_responses') }}
 ),
 
@@ -86,15 +91,16 @@ facts as (
     select
         session_date as fact_date,
         {{ fingerprint(["'first session'", 'session_date']) }} as fingerprint
-    from sessions
-    where session_date = (select min(session_date) from sessions)
+    from first_session
+    where session_date is not null
     group by session_date
     {% for step in ['sent', 'opened', 'clicked'] -%}
     union all
     select
         {{ step }}_date as fact_date,
-        {{ fingerprint(["'" ~ step ~ "'", 'customer_id', 'sent_date', step ~ '_date', 'message_count']) }}
-            as fingerprint
+        {{ fingerprint([
+            "'" ~ step ~ "'", 'customer_id', 'sent_date', step ~ '_date', 'message_count'
+        ]) }} as fingerprint
     from messages
     where {{ step }}_date is not null
     group by {{ step }}_date

@@ -11,22 +11,32 @@ as_of_dates as (
 ),
 
 stages as (
-    {% for stage, horizons in [('training', 2), ('holdout', 1), ('serving', 0)] -%}
     select
-        as_of_date,
-        is_latest,
-        '{{ stage }}' as stage,
-        as_of_date - {{ horizons * horizon }} as state_date,
-        {{ 'as_of_date' if horizons == 1 else 'as_of_date - ' ~ horizon if horizons else 'cast(null as date)' }}
-            as outcome_date
+        *,
+        'training' as stage,
+        as_of_date - {{ 2 * horizon }} as state_date,
+        as_of_date - {{ horizon }} as outcome_date
     from as_of_dates
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    union all
+    select
+        *,
+        'holdout' as stage,
+        as_of_date - {{ horizon }} as state_date,
+        as_of_date as outcome_date
+    from as_of_dates
+    union all
+    select
+        *,
+        'serving' as stage,
+        as_of_date as state_date,
+        cast(null as date) as outcome_date
+    from as_of_dates
 ),
 
 stages_with_settings as (
     select
         *,
+        as_of_date in {{ touched('as_of_date', 'date') }} as is_touched,
         {{ var('churn_minimum_customers') }} as minimum_customers,
         {{ var('churn_minimum_outcomes') }} as minimum_outcomes,
         cast({{ var('churn_regularization') }} as double) as regularization,

@@ -1,4 +1,4 @@
--- Grain: one row per as_of_date, stage (see int_churn_dates_listed) and customer with an order by its
+-- Grain: one row per as_of_date, stage (int_churn_dates_listed) and customer with an order by its
 -- state_date; of training and holdout at most churn_sample_size customers, drawn by a hash.
 -- What state_date knew of a customer, and what became of it by outcome_date. Windows end with
 -- state_date. What was not watched through a whole window is NULL: no visit before there was any
@@ -46,7 +46,12 @@ tickets as (
 ),
 
 nps_responses as (
-    select response_id, customer_id, score, responded_at, {{ reporting_date('responded_at') }} as responded_date
+    select
+        response_id,
+        customer_id,
+        score,
+        responded_at,
+        {{ reporting_date('responded_at') }} as responded_date
     from {{ ref('stg_crm__nps_responses') }}
 ),
 
@@ -118,10 +123,11 @@ customer_visits as (
         customers.customer_id,
         sum(visits.visit_count) as visit_count,
         sum(visits.cart_count) as cart_count,
-        sum(visits.visit_count) filter (where visits.visit_date > customers.state_date - {{ recent }})
-            as recent_visit_count,
-        sum(visits.cart_count) filter (where visits.visit_date > customers.state_date - {{ recent }})
-            as recent_cart_count,
+        {% for kind in ['visit', 'cart'] -%}
+        sum(visits.{{ kind }}_count) filter (
+            where visits.visit_date > customers.state_date - {{ recent }}
+        ) as recent_{{ kind }}_count,
+        {% endfor -%}
         max(visits.visit_date) as last_visit_date
     from customers
     inner join visits
@@ -136,11 +142,11 @@ customer_messages as (
         customers.as_of_date,
         customers.stage,
         customers.customer_id,
-        sum(messages.message_count) as sent_count,
-        {% for step in ['opened', 'clicked'] -%}
+        {% for step in ['sent', 'opened', 'clicked'] -%}
         sum(messages.message_count) filter (where messages.{{ step }}_date <= customers.state_date)
-            as {{ step }}_count{{ ',' if not loop.last }}
-        {% endfor %}
+            as {{ step }}_count,
+        {% endfor -%}
+        min(messages.sent_date) as first_sent_date
     from customers
     inner join messages
         on customers.customer_id = messages.customer_id
@@ -168,8 +174,9 @@ customer_answers as (
         customers.as_of_date,
         customers.stage,
         customers.customer_id,
-        {{ last_by('nps_responses.score', ['nps_responses.responded_at', 'nps_responses.response_id']) }}
-            as nps_score
+        {{ last_by(
+            'nps_responses.score', ['nps_responses.responded_at', 'nps_responses.response_id']
+        ) }} as nps_score
     from customers
     inner join nps_responses
         on customers.customer_id = nps_responses.customer_id
@@ -189,7 +196,8 @@ features as (
         {{ days_from('customers.last_order_date', 'customers.state_date') }} as recency_days,
         {{ days_from('customers.first_order_date', 'customers.state_date') }} as tenure_days,
         customers.purchase_day_count,
-        customers.purchase_day_count - coalesce(before_or_after_behaviour_window.purchase_day_count, 0)
+        customers.purchase_day_count
+        - coalesce(before_or_after_behaviour_window.purchase_day_count, 0)
             as recent_purchase_day_count,
         cast({{ days_from('customers.first_order_date', 'customers.last_order_date') }} as double)
         / nullif(customers.purchase_day_count - 1, 0) as mean_gap_days,

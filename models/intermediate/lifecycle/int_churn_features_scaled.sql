@@ -12,10 +12,10 @@ features_scaled as (
         as_of_date,
         stage,
         customer_id,
-        outcome_purchase_day_count > 0 as is_active,
         {% for name, expression in churn_features().items() -%}
-        cast({{ expression }} as double) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
+        cast({{ expression }} as double) as {{ name }},
+        {% endfor -%}
+        outcome_purchase_day_count > 0 as is_active
     from features
 )
 

@@ -9,9 +9,9 @@ messages as (
 messages_dated as (
     select
         customer_id,
-        {% for step in ['sent', 'opened', 'clicked'] -%}
-        {{ reporting_date(step ~ '_at') }} as {{ step }}_date{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ reporting_date('sent_at') }} as sent_date,
+        {{ reporting_date('opened_at') }} as opened_date,
+        {{ reporting_date('clicked_at') }} as clicked_date
     from messages
 ),
 

@@ -1,8 +1,8 @@
 -- Grain: one row per as_of_date and model that was judged on the holdout before it.
--- AUC = P(a customer who ordered has the higher score than one who did not), a tie counting half: by
--- ranks, in whole numbers (twice the mean rank), so that no order of rows moves a digit. Its error
--- against the baseline, recency alone, is DeLong's, of two AUCs of the same customers (E. R. DeLong
--- and others, Biometrics 44, 1988).
+-- AUC = P(a customer who ordered has the higher score than one who did not), a tie counting half:
+-- by ranks, in whole numbers (twice the mean rank), so that no order of rows moves a digit. Its
+-- error against the baseline, recency alone, is DeLong's, of two AUCs of the same customers (E. R.
+-- DeLong and others, Biometrics 44, 1988).
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
@@ -24,8 +24,8 @@ ranks as (
     select
         *,
         {% for name, score in [('score', 'score'), ('baseline', '-recency_days')] -%}
-        -- Twice the mean rank among all less twice that among those of the same outcome: how many of
-        -- the other outcome the customer stands above, twice.
+        -- Twice the mean rank among all less twice that among those of the same outcome: how many
+        -- of the other outcome the customer stands above, twice.
         2 * rank() over (partition by {{ judged }} order by {{ score }})
         + count(*) over (partition by {{ judged }}, {{ score }})
         - 2 * rank() over (partition by {{ judged }}, is_active order by {{ score }})
@@ -41,7 +41,6 @@ sums as (
     select
         as_of_date,
         model,
-        min(subject) as subject,
         min(cutoff_date) as cutoff_date,
         count(*) as customer_count,
         count(*) filter (where is_active) as active_count,
@@ -67,9 +66,9 @@ sums as (
             ('squared_error', '(predicted - actual) * (predicted - actual)'),
             ('log_loss', '-ln(case when is_active then probability else 1 - probability end)')
         ] -%}
-        cast(sum(cast({{ value }} as decimal(28, 12))) as double) as {{ name }}_sum
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        cast(sum(cast({{ value }} as decimal(28, 12))) as double) as {{ name }}_sum,
+        {% endfor -%}
+        min(subject) as subject
     from ranks
     group by as_of_date, model
 ),
@@ -85,11 +84,10 @@ measures as (
         score_wins / nullif(2 * active * inactive, 0) as auc,
         baseline_wins / nullif(2 * active * inactive, 0) as baseline_auc,
         sqrt(
-            {% for one, other in [('active', 'inactive'), ('inactive', 'active')] -%}
-            ({{ one }}_squared_lead - {{ one }}_lead * {{ one }}_lead / nullif({{ one }}, 0))
-            / nullif({{ one }} - 1, 0) / {{ one }} / nullif(4 * {{ other }} * {{ other }}, 0)
-            {{- ' +' if not loop.last }}
-            {% endfor %}
+            (active_squared_lead - active_lead * active_lead / nullif(active, 0))
+            / nullif(4 * active * (active - 1) * inactive * inactive, 0)
+            + (inactive_squared_lead - inactive_lead * inactive_lead / nullif(inactive, 0))
+            / nullif(4 * inactive * (inactive - 1) * active * active, 0)
         ) as auc_lead_error,
         predicted_sum as predicted_total,
         actual_sum as actual_total,

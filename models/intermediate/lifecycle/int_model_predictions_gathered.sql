@@ -1,4 +1,4 @@
--- Grain: one row per as_of_date, model and customer of the holdout, with what became of the customer.
+-- Grain: one row per as_of_date, model and customer of the holdout, with what became of them.
 -- All models of a day speak about the same customers. A model without a prediction is not there.
 {{ config(
     materialized='incremental',
@@ -6,6 +6,8 @@
     incremental_predicates=['as_of_date in ' ~ touched('as_of_date', 'date')],
     on_schema_change='fail'
 ) }}
+{% set touched_days = 'in ' ~ touched('as_of_date', 'date') %}
+{% set is_touched = touched_days if is_incremental() else 'is not null' %}
 with
 
 customers as (
@@ -17,11 +19,7 @@ customers as (
         purchase_day_count,
         outcome_purchase_day_count
     from {{ ref('int_churn_features_measured') }}
-    where
-        stage = 'holdout'
-        {% if is_incremental() -%}
-        and as_of_date in {{ touched('as_of_date', 'date') }}
-        {%- endif %}
+    where stage = 'holdout' and as_of_date {{ is_touched }}
 ),
 
 purchase_histories as (
@@ -38,6 +36,8 @@ behaviours as (
 customers_predicted as (
     select
         customers.*,
+        customers.outcome_purchase_day_count > 0 as is_active,
+        case when customers.outcome_purchase_day_count > 0 then 1 else 0 end as activity,
         purchase_histories.p_alive,
         purchase_histories.p_active_90d as purchase_p_active,
         purchase_histories.expected_orders_90d,
@@ -51,13 +51,23 @@ customers_predicted as (
         and customers.customer_id = behaviours.customer_id
 ),
 
+-- Nobody ever sees who is alive: of life there is a ranking, and nothing predicted that came.
 predictions as (
-    {% for model, prediction, subject in [
-        ('mbg_nbd_p_active', 'purchase_p_active', 'activity'),
-        ('behaviour_p_active', 'behaviour_p_active', 'activity'),
-        ('bg_nbd_orders', 'expected_orders_90d', 'orders'),
-        ('mbg_nbd_p_alive', 'p_alive', 'life')
-    ] -%}
+    {% for model, subject, score, predicted, actual in [
+        (
+            'mbg_nbd_p_active', 'activity', 'purchase_p_active', 'purchase_p_active', 'activity'
+        ),
+        (
+            'behaviour_p_active', 'activity', 'behaviour_p_active', 'behaviour_p_active', 'activity'
+        ),
+        (
+            'bg_nbd_orders', 'orders', 'expected_orders_90d', 'expected_orders_90d',
+            'outcome_purchase_day_count'
+        ),
+        (
+            'mbg_nbd_p_alive', 'life', 'p_alive', 'cast(null as double)', 'cast(null as bigint)'
+        )
+    ] %}
     select
         as_of_date,
         state_date as cutoff_date,
@@ -66,20 +76,12 @@ predictions as (
         customer_id,
         recency_days,
         purchase_day_count - 1 as repeat_count,
-        outcome_purchase_day_count > 0 as is_active,
-        {{ prediction }} as score,
-        {% if subject == 'activity' -%}
-        {{ prediction }} as predicted,
-        case when outcome_purchase_day_count > 0 then 1 else 0 end as actual
-        {%- elif subject == 'orders' -%}
-        {{ prediction }} as predicted,
-        outcome_purchase_day_count as actual
-        {%- else -%}
-        cast(null as double) as predicted, -- nobody ever sees who is alive
-        cast(null as bigint) as actual
-        {%- endif %}
+        is_active,
+        {{ score }} as score,
+        {{ predicted }} as predicted,
+        {{ actual }} as actual
     from customers_predicted
-    where {{ prediction }} is not null
+    where {{ score }} is not null
     {{ 'union all' if not loop.last }}
     {% endfor %}
 )

@@ -1,6 +1,6 @@
--- Grain: one row per as_of_date and feature of the behaviour model that was judged for that day.
--- Shares of nothing: importances do not add up, and of two features that tell the same each may seem
--- to tell little.
+-- Grain: one row per as_of_date and feature of the behaviour model that was judged for it.
+-- Shares of nothing: importances do not add up, and of two features that tell the same each may
+-- seem to tell little.
 with
 
 classifiers as (

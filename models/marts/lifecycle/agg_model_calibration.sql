@@ -1,12 +1,14 @@
--- Grain: one row per as_of_date, model, kind of bin (decile, frequency) and bin of holdout customers.
--- Totals add up over the bins of a kind to those of fct_model_backtests; means do not. Customers with
--- one prediction share a decile, so deciles may differ in size.
+-- Grain: one row per as_of_date, model, kind of bin (decile, frequency) and bin of customers.
+-- Totals add up over the bins of a kind to those of fct_model_backtests; means do not. Customers
+-- with one prediction share a decile, so deciles may differ in size.
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
     incremental_predicates=['as_of_date in ' ~ touched('as_of_date', 'date')],
     on_schema_change='fail'
 ) }}
+{% set touched_days = 'in ' ~ touched('as_of_date', 'date') %}
+{% set is_touched = touched_days if is_incremental() else 'is not null' %}
 with
 
 predictions as (
@@ -15,11 +17,7 @@ predictions as (
         rank() over (partition by as_of_date, model order by predicted) as place,
         count(*) over (partition by as_of_date, model) as customer_count
     from {{ ref('int_model_predictions_gathered') }}
-    where
-        predicted is not null
-        {% if is_incremental() -%}
-        and as_of_date in {{ touched('as_of_date', 'date') }}
-        {%- endif %}
+    where predicted is not null and as_of_date {{ is_touched }}
 ),
 
 predictions_binned as (

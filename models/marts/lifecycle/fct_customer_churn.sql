@@ -1,12 +1,14 @@
 -- Grain: one row per customer with an order by then and day that states are kept for.
--- A customer of a shop never says goodbye: all of this is probability, but for churn_state, which is a
--- rule. Amounts and probabilities of one day do not add up with those of another.
+-- A customer of a shop never says goodbye: all of this is probability, but for churn_state, which
+-- is a rule. Amounts and probabilities of one day do not add up with those of another.
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
     incremental_predicates=['as_of_date in ' ~ touched('as_of_date', 'date')],
     on_schema_change='fail'
 ) }}
+{% set touched_days = 'in ' ~ touched('as_of_date', 'date') %}
+{% set is_touched = touched_days if is_incremental() else 'is not null' %}
 with
 
 customers as (
@@ -21,11 +23,7 @@ customers as (
         mean_gap_days,
         recent_net_amount
     from {{ ref('int_churn_features_measured') }}
-    where
-        stage = 'serving'
-        {% if is_incremental() -%}
-        and as_of_date in {{ touched('as_of_date', 'date') }}
-        {%- endif %}
+    where stage = 'serving' and as_of_date {{ is_touched }}
 ),
 
 purchase_histories as (
@@ -39,8 +37,8 @@ behaviours as (
     where stage = 'serving'
 ),
 
-models_chosen as (
-    select as_of_date, serving_model, serving_reason from {{ ref('int_churn_models_chosen') }}
+models_selected as (
+    select as_of_date, serving_model, serving_reason from {{ ref('int_churn_models_selected') }}
 ),
 
 -- Of all customers with more than one purchase day: days between purchases over their number.
@@ -60,9 +58,9 @@ probabilities as (
         purchase_histories.ineligible_reason,
         purchase_histories.p_active_90d as purchase_p_active_90d,
         behaviours.p_active_90d as behaviour_p_active_90d,
-        models_chosen.serving_model,
-        models_chosen.serving_reason,
-        case models_chosen.serving_model
+        models_selected.serving_model,
+        models_selected.serving_reason,
+        case models_selected.serving_model
             when 'behaviour_p_active' then behaviours.p_active_90d
             else purchase_histories.p_active_90d
         end as p_active_90d,
@@ -72,7 +70,7 @@ probabilities as (
             else population.mean_gap_days
         end as expected_gap_days
     from customers
-    inner join models_chosen on customers.as_of_date = models_chosen.as_of_date
+    inner join models_selected on customers.as_of_date = models_selected.as_of_date
     left join population on customers.as_of_date = population.as_of_date
     left join purchase_histories
         on customers.as_of_date = purchase_histories.state_date

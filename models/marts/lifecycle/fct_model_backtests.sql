@@ -5,8 +5,8 @@ backtests as (
     select * from {{ ref('int_model_backtests_measured') }}
 ),
 
-models_chosen as (
-    select as_of_date, serving_model from {{ ref('int_churn_models_chosen') }}
+models_selected as (
+    select as_of_date, serving_model from {{ ref('int_churn_models_selected') }}
 ),
 
 as_of_dates as (
@@ -36,10 +36,10 @@ backtests_complete as (
         backtests.correlation,
         backtests.brier_score,
         backtests.log_loss,
-        backtests.model = models_chosen.serving_model as is_serving
+        backtests.model = models_selected.serving_model as is_serving
     from backtests
     inner join as_of_dates on backtests.as_of_date = as_of_dates.as_of_date
-    inner join models_chosen on backtests.as_of_date = models_chosen.as_of_date
+    inner join models_selected on backtests.as_of_date = models_selected.as_of_date
 )
 
 select * from backtests_complete

@@ -1,4 +1,4 @@
--- Grain: one row per day that states are kept for: the model whose P(order) its customers are given.
+-- Grain: one row per day that states are kept for: the model that gives its customers' P(order).
 -- The greater AUC on the holdout, at a tie the smaller log loss, then the purchase history, which
 -- needs less. While neither could be judged the purchase history serves, and the reason says so.
 with
@@ -30,7 +30,7 @@ second as (
     select * from ranked where place = 2
 ),
 
-models_chosen as (
+models_selected as (
     select
         as_of_dates.as_of_date,
         coalesce(best.model, 'mbg_nbd_p_active') as serving_model,
@@ -51,4 +51,4 @@ models_chosen as (
     left join second on as_of_dates.as_of_date = second.as_of_date
 )
 
-select * from models_chosen
+select * from models_selected
