@@ -375,6 +375,7 @@ def test_degenerate_shops_have_no_predictions_and_say_why(build: Any, tmp_path: 
         clv_minimum_history_days=0,
         clv_minimum_frequent_customers=0,
         select=SELECT,
+        tests=False,
     )
     rows = dicts(
         connection,

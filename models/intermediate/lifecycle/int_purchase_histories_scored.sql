@@ -105,12 +105,12 @@ histories_alive as (
     select
         *,
         -- Beyond 700 an exponential does not fit a double, and its reciprocal is nothing.
-        {% for model in ['bg_nbd', 'mbg_nbd'] -%}
         case
-            when {{ model }}_log_odds_gone > 700 then 0
-            else 1 / (1 + exp({{ model }}_log_odds_gone))
-        end as {{ model }}_p_alive{{ ',' if not loop.last }}
-        {% endfor -%}
+            when bg_nbd_log_odds_gone > 700 then 0 else 1 / (1 + exp(bg_nbd_log_odds_gone))
+        end as bg_nbd_p_alive,
+        case
+            when mbg_nbd_log_odds_gone > 700 then 0 else 1 / (1 + exp(mbg_nbd_log_odds_gone))
+        end as mbg_nbd_p_alive
     from histories_with_odds
 ),
 
