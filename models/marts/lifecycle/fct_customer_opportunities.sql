@@ -17,7 +17,8 @@ as_of as (
 ),
 
 customers as (
-    select customer_id, net_amount, order_count from {{ ref('dim_customers') }}
+    select customer_id, net_amount / nullif(order_count, 0) as order_amount
+    from {{ ref('dim_customers') }}
 ),
 
 orders as (
@@ -109,12 +110,9 @@ opportunities_valued as (
         cast(case kinds.value_basis
             when 'cart' then open_opportunities.evidence_amount
             when 'product_price' then products.list_price_amount
-            when 'customer_order' then customers.net_amount / nullif(customers.order_count, 0)
+            when 'customer_order' then customers.order_amount
             when 'shop_order' then shop.order_amount
-            when 'order_gap'
-                then greatest(
-                    shop.order_amount - customers.net_amount / nullif(customers.order_count, 0), 0
-                )
+            when 'order_gap' then greatest(shop.order_amount - customers.order_amount, 0)
             when 'value_at_risk' then churn.value_at_risk_amount
         end as decimal(18, 2)) as value_amount
     from open_opportunities
