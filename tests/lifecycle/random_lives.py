@@ -83,8 +83,10 @@ class _Life:
                 }
             )
             tables["order_items"] += [
-                item(order_id, line, self.rng.randint(1, 4), self.rng.choice(PRICES))
-                | {"product_id": f"P{self.rng.randint(0, 7)}"}
+                {
+                    **item(order_id, line, self.rng.randint(1, 4), self.rng.choice(PRICES)),
+                    "product_id": f"P{self.rng.randint(0, 7)}",
+                }
                 for line in range(self.rng.randint(0, 3))
             ]
             day += timedelta(days=self.rng.choice(GAPS))

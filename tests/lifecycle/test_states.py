@@ -228,6 +228,7 @@ def test_nps_of_a_month_counts_each_customers_last_answer(shop: Shop) -> None:
 
 
 def test_reviews_and_tickets_add_up_as_by_hand(shop: Shop) -> None:
+    found: dict[Any, Any]
     reviews = paris_day(shop, "stg_crm__reviews", "reviewed_at")
     expected: dict[Any, Any] = {}
     for month in months_from(min(row["reviewed_at_day"] for row in reviews)):
@@ -335,9 +336,10 @@ def monthly_price(row: Row) -> Decimal:
     rate = Decimal(1)
     if row["currency"] == "USD":
         rate = Decimal("0.9") if row["started_at_day"] < date(2024, 9, 1) else Decimal("0.95")
-    price = (row["price"] * rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    price: Decimal = (row["price"] * rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
     share = Fraction(price) / row["interval_months"]
-    return (Decimal(share.numerator) / share.denominator).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    exact = Decimal(int(share.numerator)) / Decimal(int(share.denominator))
+    return exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def test_mrr_moves_by_what_customers_pay_at_the_ends_of_months(shop: Shop) -> None:
