@@ -14,7 +14,7 @@ build: .venv/.ready ## Build, test and publish the warehouse (the demo shop, or 
 	@$(BIN)/python -m orchestration.publish
 
 test: .venv/.ready-dev lint ## Run the linters and the project's own tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: .venv/.ready-dev ## Check the style of SQL and Python
 	@echo "ruff, mypy, sqlfluff ..."

@@ -65,11 +65,32 @@ def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]
 def demo(build: Build, pytestconfig: pytest.Config) -> duckdb.DuckDBPyConnection:
     """The demo shop's warehouse, built once with all of dbt's tests."""
     connection = build()
-    pytestconfig.stash[DEMO_SUMMARY] = _summary(connection)
+    summary = _summary(connection)
+    pytestconfig.stash[DEMO_SUMMARY] = summary
+    if hasattr(pytestconfig, "workeroutput"):
+        pytestconfig.workeroutput["demo"] = summary
     return connection
 
 
 DEMO_SUMMARY = pytest.StashKey[list[str]]()
+# Warehouses that tests of several files share: one process builds each. Other files stay together.
+SHARED_WAREHOUSES = {"demo": "demo", "built": "lives", "households": "households"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests belong to one process, where several run them (--dist loadgroup)."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        shared = [group for fixture, group in SHARED_WAREHOUSES.items() if fixture in fixtures]
+        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the summary from the process that built the demo warehouse."""
+    summary = getattr(node, "workeroutput", {}).get("demo")
+    if summary:
+        node.config.stash[DEMO_SUMMARY] = summary
 
 
 def _summary(connection: duckdb.DuckDBPyConnection) -> list[str]:
