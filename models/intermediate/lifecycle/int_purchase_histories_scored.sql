@@ -103,10 +103,14 @@ histories_with_odds as (
 
 histories_alive as (
     select
-        *,
-        -- Beyond 700 an exponential does not fit a double, and its reciprocal is nothing.
-        1 / (1 + exp(least(bg_nbd_log_odds_gone, 700))) as bg_nbd_p_alive,
-        1 / (1 + exp(least(mbg_nbd_log_odds_gone, 700))) as mbg_nbd_p_alive
+        -- Beyond 700 an exponential does not fit a double, and its reciprocal is nothing. (Not by
+        -- least(): it passes over NULL, and a model that is not served would call all dead.)
+        {% for model in ['bg_nbd', 'mbg_nbd'] -%}
+        1 / (1 + exp(
+            case when {{ model }}_log_odds_gone > 700 then 700 else {{ model }}_log_odds_gone end
+        )) as {{ model }}_p_alive,
+        {% endfor -%}
+        *
     from histories_with_odds
 ),
 
