@@ -169,15 +169,19 @@ def live(shop: ChurnShop, customer: str, rng: random.Random) -> None:
     buy(shop, customer, at_random(rng, day), rng)
     # One in four is known on the device by a login of months after; one in eight by none.
     login_day = day + timedelta(days=rng.choice((0, 0, 0, 0, 0, 150, 300, 9_999)))
-    while day < LAST_DAY:
-        if rng.random() < 0.35:
+    interest, leaves_on = (
+        rng.choice((0.1, 0.2, 0.4, 0.8)),
+        day + timedelta(days=rng.randrange(1_500)),
+    )
+    while day < min(LAST_DAY, leaves_on):
+        if rng.random() < interest:
             for _ in range(rng.randint(1, 4)):
                 visit_day = day + timedelta(days=rng.randrange(BLOCK_DAYS // 2))
                 visit(shop, customer, at_random(rng, visit_day), login_day, rng)
             for _ in range(rng.choice((0, 1, 1, 2))):
                 later = day + timedelta(days=BLOCK_DAYS // 2 + rng.randrange(BLOCK_DAYS))
                 buy(shop, customer, at_random(rng, later), rng)
-        elif rng.random() < 0.06:
+        elif rng.random() < 0.05:
             buy(shop, customer, at_random(rng, day), rng)
         if rng.random() < 0.5:
             write_to(shop, customer, at_random(rng, day), rng)

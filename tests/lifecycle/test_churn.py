@@ -444,7 +444,7 @@ def test_shop_without_a_lesson_is_built_and_says_so(
         raw_path=str(write_tables(tmp_path, tables)),
         as_of_date=as_of_date,
         load_date=as_of_date,
-        lifecycle_history_months=0,
+        lifecycle_history_months=1,
     )
     states = dicts(connection, "select * from marts.fct_customer_churn where is_latest")
     assert len(states) == len(customers)
@@ -454,6 +454,7 @@ def test_shop_without_a_lesson_is_built_and_says_so(
         assert state["churn_state"] == ("churned" if as_of_date > "2025" else "active")
         assert state["expected_gap_days"] == 30
         assert (state["churn_probability"] is None) == (state["ineligible_reason"] is not None)
+        assert (state["p_alive"] is None) == (state["purchase_p_active_90d"] is None)
         if state["churn_probability"] is None:
             assert state["churn_risk"] is state["value_at_risk_amount"] is None
             assert state["serving_model"] is state["serving_reason"] is None
@@ -462,4 +463,6 @@ def test_shop_without_a_lesson_is_built_and_says_so(
     for backtest in dicts(connection, "select * from marts.fct_model_backtests"):
         assert backtest["auc"] is backtest["is_worse_than_baseline"] is None
     if len(customers) == 3:
-        assert {state["is_eligible"] for state in states} == {False}
+        assert {state["ineligible_reason"] for state in states} == {
+            "Fewer than 500 customers have ordered."
+        }

@@ -104,7 +104,8 @@ histories_with_odds as (
 histories_alive as (
     select
         *,
-        -- Beyond 700 an exponential does not fit a double, and its reciprocal is nothing.
+        -- Beyond 700 an exponential does not fit a double, and its reciprocal is nothing. (Not by
+        -- least(): it passes over NULL, and a model that is not served would call all dead.)
         case
             when bg_nbd_log_odds_gone > 700 then 0 else 1 / (1 + exp(bg_nbd_log_odds_gone))
         end as bg_nbd_p_alive,

@@ -114,7 +114,10 @@ customers_complete as (
         recency_days,
         expected_gap_days,
         expected_next_order_date,
-        greatest({{ days_from('expected_next_order_date', 'as_of_date') }}, 0) as days_overdue,
+        case
+            when expected_next_order_date >= as_of_date then 0
+            else {{ days_from('expected_next_order_date', 'as_of_date') }}
+        end as days_overdue,
         case
             when recency_days >= {{ var('churn_after_days') }} then 'churned' else 'active'
         end as churn_state,
