@@ -77,6 +77,7 @@ DEMO_SUMMARY = pytest.StashKey[list[str]]()
 SHARED_WAREHOUSES = {"demo": "demo", "built": "lives", "households": "households"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests belong to one process, where several run them (--dist loadgroup)."""
     for item in items:

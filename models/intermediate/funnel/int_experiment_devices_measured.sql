@@ -9,7 +9,8 @@
     incremental_predicates=['anonymous_id in ' ~ touched('measured_anonymous_id')],
     pre_hook="{{ note_devices_to_measure() }}"
 ) }}
-{% set is_touched = ('in ' ~ touched('measured_anonymous_id')) if is_incremental() else 'is not null' %}
+{% set devices = touched('measured_anonymous_id') %}
+{% set is_touched = ('in ' ~ devices) if is_incremental() else 'is not null' %}
 with
 
 exposures as (

@@ -7,7 +7,8 @@
     incremental_predicates=['as_of_date in ' ~ touched('as_of_date', 'date')],
     on_schema_change='fail'
 ) }}
-{% set is_touched = ('in ' ~ touched('as_of_date', 'date')) if is_incremental() else 'is not null' %}
+{% set days = touched('as_of_date', 'date') %}
+{% set is_touched = ('in ' ~ days) if is_incremental() else 'is not null' %}
 with
 
 values_of_customers as (
