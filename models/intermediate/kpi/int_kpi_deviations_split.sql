@@ -2,8 +2,10 @@
 -- deviation. At the run's peak, against the periods that it is compared with, scaled to what was
 -- expected (or to the target). Of a volume a part's effect is what it has more or less than its
 -- usual share of it. A ratio's is two: the mix (the part weighs more or less) and the rate (it is
--- better or worse). Effects of a dimension's values add up to the deviation where its parts do to
--- the whole.
+-- better or worse): (weight - base weight) x (base rate - base) and weight x (rate - base rate),
+-- written without dividing by the part's own denominator, which may be nothing on a day (returns in
+-- a country without an order). Effects of a dimension's values add up to the deviation where its
+-- parts do to the whole.
 with
 
 runs as (
@@ -142,7 +144,8 @@ parts_compared as (
             part_sums.base_denominator / nullif(part_sums.whole_base_denominator, 0),
             part_sums.base_numerator / nullif(part_sums.whole_base_numerator, 0)
         ) as usual_share,
-        part_sums.numerator / nullif(part_sums.denominator, 0) as rate,
+        part_sums.numerator / nullif(part_sums.whole_denominator, 0) as points,
+        part_sums.base_numerator / nullif(part_sums.whole_base_denominator, 0) as base_points,
         -- A part that was not there before is compared with the whole.
         coalesce(
             part_sums.base_numerator / nullif(part_sums.base_denominator, 0), bases.base_value
@@ -160,10 +163,11 @@ parts_compared as (
 parts_with_effects as (
     select
         *,
-        case when not is_volume then (weight - base_weight) * (base_rate - base_value) * scale end
-            as mix_effect,
-        case when not is_volume then coalesce(weight * (rate - base_rate * scale), 0) end
-            as rate_effect
+        case
+            when not is_volume
+                then (weight * base_rate - base_points - (weight - base_weight) * base_value) * scale
+        end as mix_effect,
+        case when not is_volume then points - weight * base_rate * scale end as rate_effect
     from parts_compared
 ),
 

@@ -14,7 +14,7 @@ customers as (
 ),
 
 orders as (
-    select order_id, customer_id, ordered_at
+    select order_id, customer_id, ordered_at, order_date
     from {{ ref('fct_orders') }}
     where customer_id is not null and status <> 'cancelled'
 ),
@@ -64,14 +64,16 @@ outcomes as (
         customer_id,
         'order' as outcome,
         '' as product_key,
-        ordered_at as happened_at
+        ordered_at as happened_at,
+        order_date as happened_on
     from orders
     union all
     select
         orders.customer_id,
         'product_order' as outcome,
         lines.product_id as product_key,
-        orders.ordered_at as happened_at
+        orders.ordered_at as happened_at,
+        orders.order_date as happened_on
     from orders
     inner join lines on orders.order_id = lines.order_id
     union all
@@ -79,8 +81,36 @@ outcomes as (
         customer_id,
         'referral' as outcome,
         '' as product_key,
-        invited_at as happened_at
+        invited_at as happened_at,
+        {{ reporting_date('invited_at') }} as happened_on
     from referrals
+),
+
+-- Windows begin with a month, so a customer's first outcome of each month tells all of them, and a
+-- window meets them by equal months.
+outcomes_first as (
+    select
+        customer_id,
+        outcome,
+        product_key,
+        cast(date_trunc('month', happened_on) as date) as outcome_month,
+        min(happened_at) as happened_at
+    from outcomes
+    group by customer_id, outcome, product_key, cast(date_trunc('month', happened_on) as date)
+),
+
+outcome_months as (
+    select outcome_month, {{ start_of_reporting_date('outcome_month') }} as from_at
+    from outcomes_first
+    group by outcome_month
+),
+
+windows_by_month as (
+    select windows_passed.*, outcome_months.outcome_month
+    from windows_passed
+    inner join outcome_months
+        on windows_passed.month_start_date <= outcome_months.outcome_month
+        and windows_passed.to_at > outcome_months.from_at
 ),
 
 months as (
@@ -98,25 +128,25 @@ customers_known as (
 
 customers_converted as (
     select
-        windows_passed.month_start_date,
-        windows_passed.expiry_days,
-        windows_passed.outcome,
-        windows_passed.product_key,
-        count(distinct outcomes.customer_id) as converted_customer_count
-    from windows_passed
-    inner join outcomes
-        on windows_passed.outcome = outcomes.outcome
-        and windows_passed.product_key = outcomes.product_key
-        and windows_passed.from_at <= outcomes.happened_at
-        and windows_passed.to_at > outcomes.happened_at
+        windows_by_month.month_start_date,
+        windows_by_month.expiry_days,
+        windows_by_month.outcome,
+        windows_by_month.product_key,
+        count(distinct outcomes_first.customer_id) as converted_customer_count
+    from windows_by_month
+    inner join outcomes_first
+        on windows_by_month.outcome = outcomes_first.outcome
+        and windows_by_month.product_key = outcomes_first.product_key
+        and windows_by_month.outcome_month = outcomes_first.outcome_month
+        and windows_by_month.to_at > outcomes_first.happened_at
     inner join customers
-        on outcomes.customer_id = customers.customer_id
-        and windows_passed.from_at > customers.known_from_at
+        on outcomes_first.customer_id = customers.customer_id
+        and windows_by_month.from_at > customers.known_from_at
     group by
-        windows_passed.month_start_date,
-        windows_passed.expiry_days,
-        windows_passed.outcome,
-        windows_passed.product_key
+        windows_by_month.month_start_date,
+        windows_by_month.expiry_days,
+        windows_by_month.outcome,
+        windows_by_month.product_key
 ),
 
 base_rates_measured as (
