@@ -165,7 +165,8 @@ parts_with_effects as (
         *,
         case
             when not is_volume
-                then (weight * base_rate - base_points - (weight - base_weight) * base_value) * scale
+                then
+                    (weight * base_rate - base_points - (weight - base_weight) * base_value) * scale
         end as mix_effect,
         case when not is_volume then points - weight * base_rate * scale end as rate_effect
     from parts_compared
