@@ -13,7 +13,15 @@
 with
 
 visitors as (
-    select session_id, anonymous_id, customer_id, visitor_id, channel, customer_known_at
+    select
+        session_id,
+        anonymous_id,
+        customer_id,
+        visitor_id,
+        channel,
+        customer_known_at,
+        row_number() over (partition by visitor_id order by started_at, session_id)
+            as visitor_session_number
     from {{ ref('int_sessions_identified') }}
     {% if is_incremental() -%}
     where visitor_id in {{ touched('visitor_id') }}
@@ -33,26 +41,19 @@ session_orders as (
     from {{ ref('int_session_orders_summed') }}
 ),
 
-sessions_identified as (
+sessions_judged as (
     select
         sessions.*,
         visitors.customer_id,
         visitors.visitor_id,
         visitors.channel,
-        visitors.customer_known_at
+        visitors.customer_known_at,
+        visitors.visitor_session_number,
+        sessions.page_view_count <= 1
+        and sessions.interaction_count = 0
+        and sessions.engaged_ms < {{ var('engaged_seconds') * 1000 }} as is_bounced
     from sessions
     inner join visitors on sessions.session_id = visitors.session_id
-),
-
-sessions_judged as (
-    select
-        *,
-        row_number() over (partition by visitor_id order by started_at, session_id)
-            as visitor_session_number,
-        page_view_count <= 1
-        and interaction_count = 0
-        and engaged_ms < {{ var('engaged_seconds') * 1000 }} as is_bounced
-    from sessions_identified
 ),
 
 sessions_complete as (
