@@ -388,6 +388,18 @@ def every_macro_is_used(project: Project) -> Faults:
             yield macro.name, "is called by nothing"
 
 
+def every_variable_is_read(project: Project) -> Faults:
+    """A variable that nothing reads is set in good faith, and changes nothing."""
+    variables = yaml.safe_load(project.files.get("dbt_project.yml", "")) or {}
+    text = "\n".join(
+        text for path, text in project.files.items() if path.endswith((".sql", ".yml"))
+    )
+    read = set(re.findall(r"\bvar\(\s*['\"](\w+)['\"]", text))
+    for name in variables.get("vars", {}):
+        if name not in read:
+            yield name, "is read by nothing"
+
+
 # Macros and engines
 
 
@@ -473,6 +485,7 @@ RULES = (
     every_model_is_read,
     every_seed_is_read,
     every_macro_is_used,
+    every_variable_is_read,
     every_macro_argument_is_documented,
     macros_are_short,
     engines_are_named_in_macros_engine_alone,

@@ -23,6 +23,7 @@ from project.rules import (
     every_seed_is_read,
     every_sql_has_its_yml,
     every_test_can_fail_a_build,
+    every_variable_is_read,
     files_are_where_the_name_says,
     grain_is_tested,
     groups_have_no_circle,
@@ -310,6 +311,11 @@ BROKEN: list[tuple[Rule, Change, str]] = [
         every_macro_is_used,
         lambda project: project.files.update({"models/marts/core/fct_orders.sql": ""}),
         "get_incremental_changed_rows_sql",
+    ),
+    (
+        every_variable_is_read,
+        lambda project: project.files.update({"dbt_project.yml": "vars: {gone: 1}"}),
+        "gone",
     ),
     (every_macro_argument_is_documented, put("converted", description=""), "converted"),
     (
