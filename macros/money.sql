@@ -40,3 +40,12 @@
 {% macro unit_converted(unit_price, rate) -%}
     cast(round(cast({{ unit_price }} as decimal(22, 4)) * {{ rate }}, 4) as decimal(18, 4))
 {%- endmacro %}
+
+
+{#
+    An amount per so many of something, to the cent, half a cent up; NULL for none of it. Engines divide decimals
+    in binary, where half a cent is a little less: eight digits first make it half a cent again.
+#}
+{% macro amount_per(amount, count) -%}
+    cast(cast({{ amount }} / nullif({{ count }}, 0) as decimal(24, 8)) as decimal(18, 2))
+{%- endmacro %}

@@ -105,7 +105,7 @@ segments_compared as (
         known_margin_customer_count,
         cast(recency_days as double) / nullif(customer_count, 0) as mean_recency_days,
         cast(order_count as double) / nullif(customer_count, 0) as orders_per_customer,
-        cast(net_amount_after_refunds / nullif(customer_count, 0) as decimal(18, 2))
+        {{ amount_per('net_amount_after_refunds', 'customer_count') }}
             as net_amount_per_customer,
         previous_date,
         previous_customer_count,

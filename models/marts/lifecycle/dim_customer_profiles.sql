@@ -78,7 +78,7 @@ last_purchase_days as (
 orders_rated as (
     select
         *,
-        net_amount / nullif(revenue_order_count, 0) as mean_order_amount,
+        {{ amount_per('net_amount', 'revenue_order_count') }} as mean_order_amount,
         cast(unit_count as double) / nullif(revenue_order_count, 0) as units_per_order,
         cast(discount_amount as double) / nullif(gross_amount, 0) as discount_share,
         cast(returned_unit_count as double) / nullif(unit_count, 0) as return_rate
@@ -128,7 +128,7 @@ profiles as (
             case when orders_rated.customer_id is null then 0 else orders_rated.margin_amount end
             as decimal(18, 2)
         ) as margin_amount,
-        cast(orders_rated.mean_order_amount as decimal(18, 2)) as mean_order_amount,
+        orders_rated.mean_order_amount,
         orders_rated.units_per_order,
         basket_bands.basket_band,
         orders_rated.discount_share,
