@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
