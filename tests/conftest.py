@@ -77,13 +77,11 @@ DEMO_SUMMARY = pytest.StashKey[list[str]]()
 SHARED_WAREHOUSES = {"demo": "demo", "built": "lives", "households": "households"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Say which tests belong to one process, where several run them (--dist loadgroup)."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        shared = [group for fixture, group in SHARED_WAREHOUSES.items() if fixture in fixtures]
-        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
+    fixtures = getattr(item, "fixturenames", ())
+    shared = [group for fixture, group in SHARED_WAREHOUSES.items() if fixture in fixtures]
+    item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
 
 
 @pytest.hookimpl(optionalhook=True)
