@@ -462,7 +462,7 @@ EVENTS = st.lists(
     max_size=14,
     unique_by=lambda event: event.event_id,
 )
-EVERYWHERE = settings(max_examples=200, deadline=None, derandomize=True)
+EVERYWHERE = settings(max_examples=200, derandomize=True)
 
 
 def cut_by_hand(events: list[Event]) -> dict[Key, dict[str, Any]]:

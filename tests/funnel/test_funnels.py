@@ -304,7 +304,7 @@ def models(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model
     streams=st.lists(STREAMS, min_size=20, max_size=60),
     day=st.sampled_from(DAYS),
 )
-@settings(max_examples=100, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=100, derandomize=True, phases=[Phase.generate])
 def test_funnels_are_read_event_by_event(
     models: Models, funnels: list[Funnel], streams: list[Stream], day: date
 ) -> None:

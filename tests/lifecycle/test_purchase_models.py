@@ -100,7 +100,7 @@ def fitters() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(parameters=PARAMETERS, history=histories(60, 260), t=st.floats(1, 60))
 def test_lifetimes_agrees(
     fitters: dict[str, Any],
@@ -142,7 +142,7 @@ def _integral_agrees_with(
     return abs(found - integral) < 1e-5 * max(integral, 1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     parameters=st.builds(
         ValueParameters, p=st.floats(0.5, 20), q=st.floats(1.1, 20), gamma=st.floats(0.5, 500)
@@ -193,7 +193,7 @@ def _integrated(
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(parameters=PARAMETERS, history=histories(1000, 260), t=st.floats(0.1, 60))
 def test_integrals_agree_on_extreme_histories(
     model: str, parameters: PurchaseParameters, history: tuple[int, float, float], t: float
@@ -238,7 +238,7 @@ def test_longer_silence_makes_less_alive_and_longer_horizons_more_purchases(mode
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(parameters=PARAMETERS, some=st.lists(histories(40, 100), min_size=1, max_size=8))
 def test_derivatives_of_purchases_are_those_of_the_likelihood(
     model: str, parameters: PurchaseParameters, some: list[tuple[int, float, float]]
@@ -258,7 +258,7 @@ def test_derivatives_of_purchases_are_those_of_the_likelihood(
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     p=st.floats(0.5, 20),
     q=st.floats(0.5, 10),
@@ -397,7 +397,7 @@ def test_start_from_a_sample_ends_where_all_customers_do(monkeypatch: pytest.Mon
     assert by_sample.log_likelihood == pytest.approx(directly.log_likelihood, abs=1e-6)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(some=st.lists(histories(3, 20), min_size=1, max_size=6), model=st.sampled_from(MODELS))
 def test_handful_of_customers_gives_numbers_or_no_convergence(
     some: list[tuple[int, float, float]], model: str
