@@ -3,6 +3,7 @@
     python -m benchmarks.dbt_nodes COSTS.json build --exclude-resource-type test unit_test
 
 dbt's own run_results.json has wall seconds alone, which say little on a machine that does more.
+The peak of a node is the most memory that the process held while it ran (Linux alone tells).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Node:
     materialized: str
     wall: float
     cpu: float
+    peak: float = 0.0
 
     @property
     def is_of_funnels(self) -> bool:
@@ -59,7 +61,7 @@ def build(
     )
     known = json.loads((target / "manifest.json").read_text())["nodes"]
     nodes = {}
-    for unique_id, (wall, cpu) in json.loads(file.read_text()).items():
+    for unique_id, (wall, cpu, peak) in json.loads(file.read_text()).items():
         node = known.get(unique_id, {"name": HOOKS, "original_file_path": "", "config": {}})
         nodes[node["name"]] = Node(
             name=node["name"],
@@ -67,15 +69,28 @@ def build(
             materialized=node["config"].get("materialized", ""),
             wall=wall,
             cpu=cpu,
+            peak=peak,
         )
-    return whole, nodes
+    peak = max(whole.peak, *(node.peak for node in nodes.values()))
+    return replace(whole, peak=peak), nodes
+
+
+def peak_since_last() -> float:
+    """The most memory held since this was last asked, in MB; 0 where the system does not tell."""
+    process = Path("/proc/self")
+    if not (process / "clear_refs").exists():
+        return 0.0
+    lines = (process / "status").read_text().splitlines()
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    (process / "clear_refs").write_text("5")
+    return peak / 1024
 
 
 def main(arguments: list[str]) -> int:
     """Run dbt with all arguments but the first, the file to write to; exit 1 where it fails."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - seconds, which only this process needs
 
-    costs: dict[str, tuple[float, float]] = {}
+    costs: dict[str, tuple[float, float, float]] = {}
     begun = (time.perf_counter(), time.process_time())
 
     def note(event: Any) -> None:  # noqa: ANN401 - dbt's events are untyped
@@ -83,11 +98,12 @@ def main(arguments: list[str]) -> int:
         if event.info.name not in BOUNDARIES:
             return
         now = (time.perf_counter(), time.process_time())
+        peak = peak_since_last()
         if event.info.name in {"NodeFinished", "LogHookEndLine"}:
             is_hook = event.info.name == "LogHookEndLine"
             node = HOOKS if is_hook else event.data.node_info.unique_id
-            wall, cpu = costs.get(node, (0.0, 0.0))
-            costs[node] = (wall + now[0] - begun[0], cpu + now[1] - begun[1])
+            wall, cpu, before = costs.get(node, (0.0, 0.0, 0.0))
+            costs[node] = (wall + now[0] - begun[0], cpu + now[1] - begun[1], max(before, peak))
         begun = now
 
     result = dbtRunner(callbacks=[note]).invoke(arguments[1:])

@@ -3,11 +3,14 @@
     python benchmarks/lifecycle.py                       1,000,000 customers, 5 million orders
     python benchmarks/lifecycle.py --customers 100000
     python benchmarks/lifecycle.py --refreshes 2         and two days more, refreshed
+    python benchmarks/lifecycle.py --months 0            as_of_date alone, without its history
+    python benchmarks/lifecycle.py --folder bench        keep the shop and the warehouse there
 
-A shop of accounts, orders and lines alone, over three years, is drawn in SQL: rates and lifetimes
-differ by customer, so that there is something to fit. All lifecycle marts are built from nothing,
-with the history of lifecycle_history_months, without dbt's tests; then a day at a time. Processor
-seconds are those to trust on a machine that does other things as well.
+A shop of accounts, products, orders, lines and refunds, over three years, is drawn in SQL: rates
+and lifetimes differ by customer, so that there is something to fit. All lifecycle marts are built
+from nothing, with the history of lifecycle_history_months, without dbt's tests; then a day at a
+time. Of each model: rows, seconds, processor seconds, and the most memory held while it ran.
+Processor seconds are those to trust on a machine that does other things as well.
 """
 
 from __future__ import annotations
@@ -16,18 +19,19 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.build import Cost
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from benchmarks.dbt_nodes import Node, build
 
 LAST_DAY = date(2026, 6, 30)
 DAYS = 3 * 365
-SHOWN = 20
+PRODUCTS = 500
 
 # A uniform draw in (0, 1) from a number: hash() of two arguments is no draw of its own.
 DRAW = "create macro draw(n, salt) as (hash(hash(n, salt)) % 1000000007 + 0.5) / 1000000007"
@@ -69,77 +73,157 @@ ORDERS = """
     from places
     where at_day < {days} and (k = 0 or age_days < life_days)
 """
+# Every third order has a second line; a product is the more popular, the smaller its number.
+LINES = """
+    create table lines_made as
+    select
+        order_id,
+        ordered_at,
+        line_number,
+        cast({products} * pow(draw(number * 2 + line_number, 'product'), 2) as bigint) as product,
+        1 + cast(draw(number * 2 + line_number, 'units') * 2 as int) as quantity,
+        cast(10 + 40 * draw(number * 2 + line_number, 'price') as decimal(18, 2)) as unit_price,
+        draw(number * 2 + line_number, 'refund') < 0.04 as is_returned
+    from orders_made
+    cross join (values (1), (2)) as line_numbers (line_number)
+    where line_number = 1 or draw(number, 'lines') < 0.33
+"""
 TABLES = {
-    "customers": (
-        "select 'C' || n as customer_id, timestamp '{first_day}' + to_days(cast(start_day as int))"
-        " as created_at, 'FR' as country from people"
-    ),
-    "orders": (
-        "select order_id, customer_id, ordered_at, 'delivered' as status, 'EUR' as currency"
-        " from orders_made"
-    ),
-    "order_items": (
-        "select order_id, 1 as line_number, 'P' || cast(draw(number, 'product') * 200 as int)"
-        " as product_id, 1 + cast(draw(number, 'units') * 2 as int) as quantity,"
-        " cast(10 + 40 * draw(number, 'price') as decimal(18, 2)) as unit_price,"
-        " 8.00 as unit_cost from orders_made"
-    ),
+    "customers": """
+        select
+            'C' || n as customer_id,
+            timestamp '{first_day}' + to_days(cast(start_day as int)) as created_at,
+            ['FR', 'DE', 'BE', 'ES'][1 + cast(floor(4 * draw(n, 'country')) as int)] as country
+        from people
+    """,
+    "products": """
+        select
+            'P' || n as product_id,
+            'Product ' || n as name,
+            'Category ' || n % 12 as category,
+            30.00 as list_price,
+            8.00 as unit_cost
+        from range({products} + 1) as numbers (n)
+    """,
+    "orders": """
+        select
+            order_id,
+            customer_id,
+            ordered_at,
+            'delivered' as status,
+            'EUR' as currency,
+            ['card', 'paypal', 'transfer'][1 + cast(floor(3 * draw(number, 'pay')) as int)]
+                as payment_method,
+            ['desktop', 'mobile'][1 + cast(floor(2 * draw(number, 'device')) as int)] as device
+        from orders_made
+    """,
+    "order_items": """
+        select
+            order_id,
+            line_number,
+            'P' || product as product_id,
+            quantity,
+            unit_price,
+            8.00 as unit_cost
+        from lines_made
+    """,
+    "refunds": """
+        select
+            'R' || order_id || '-' || line_number as refund_id,
+            order_id,
+            line_number,
+            ordered_at + interval 9 day as refunded_at,
+            unit_price as amount
+        from lines_made
+        where is_returned
+    """,
 }
 
 
-def write_shop(folder: Path, customers: int) -> int:
-    """Write the shop as Parquet into `folder`; gives the number of its orders."""
+def write_shop(folder: Path, customers: int) -> None:
+    """Write the shop as Parquet into `folder`, unless it is there."""
+    if folder.exists():
+        return
     folder.mkdir(parents=True)
     values = {
         "customers": customers,
+        "products": PRODUCTS,
         "days": DAYS,
         "first_day": LAST_DAY - timedelta(days=DAYS - 1),
     }
     with duckdb.connect() as connection:
-        for statement in (DRAW, CUSTOMERS, ORDERS):
+        for statement in (DRAW, CUSTOMERS, ORDERS, LINES):
             connection.execute(statement.format(**values))
         for table, query in TABLES.items():
             path = folder / f"{table}.parquet"
             connection.execute(f"copy ({query.format(**values)}) to '{path}' (format parquet)")
-        row = connection.execute("select count(*) from orders_made").fetchone()
+
+
+def rows_of(query: str, *arguments: str) -> int:
+    """The one number that `query` gives."""
+    with duckdb.connect() as connection:
+        row = connection.execute(query.format(*arguments)).fetchone()
     return int(row[0]) if row else 0
+
+
+def row_counts(warehouse: Path) -> dict[str, int]:
+    """The rows of each table of the warehouse."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables()"
+        ).fetchall()
+        return {table: len(connection.table(f"{schema}.{table}")) for schema, table in tables}
 
 
 def run(scratch: Path, options: argparse.Namespace) -> None:
     """Build and refresh in `scratch`, and print what each model cost."""
     print(f"drawing {options.customers:,} customers ...", file=sys.stderr)
-    orders = write_shop(scratch / "raw", options.customers)
-    print(f"{options.customers:,} customers, {orders:,} orders")
+    write_shop(scratch / "raw", options.customers)
+    for table in TABLES:
+        count = rows_of("select count(*) from '{}'", f"{scratch}/raw/{table}.parquet")
+        print(f"{table:<12}{count:>12,}")
+    warehouse = scratch / "warehouse" / "cartwright.duckdb"
+    warehouse.unlink(missing_ok=True)
     environment = {
-        "CARTWRIGHT_WAREHOUSE": str(scratch / "warehouse" / "cartwright.duckdb"),
+        "CARTWRIGHT_WAREHOUSE": str(warehouse),
         "CARTWRIGHT_RAW_PATH": str(scratch / "raw"),
     }
-    builds: list[tuple[str, Cost, Mapping[str, Node]]] = []
+    # A refresh is complete once every incremental model was built, whichever marts are asked for.
+    selected = ("--select", "+path:models/marts/lifecycle", "+config.materialized:incremental")
     first = LAST_DAY - timedelta(days=options.refreshes)
     for number in range(options.refreshes + 1):
         day = first + timedelta(days=number)
-        title = "from nothing" if not number else f"refresh {number}"
+        title = f"refresh {number}" if number else "from nothing"
         print(f"{title}, as of {day} ...", file=sys.stderr)
-        arguments = ("--select", "+path:models/marts/lifecycle")
-        settings = ("--vars", f"{{as_of_date: {day}}}")
-        whole, nodes = build(environment, scratch / "target", *arguments, *settings)
-        builds.append((title, whole, nodes))
-    print(f"{'':<44}" + "".join(f"{title:>14}" for title, _, _ in builds))
-    for title, value in (("wall s", "wall"), ("processor s", "cpu"), ("peak MB", "peak")):
-        print_row(f"whole process, {title}", [getattr(whole, value) for _, whole, _ in builds])
-    lifecycle = [
-        [node for node in nodes.values() if node.folder.endswith("/lifecycle")]
-        for _, _, nodes in builds
-    ]
-    print_row("lifecycle models, wall s", [sum(n.wall for n in nodes) for nodes in lifecycle])
-    print_row("lifecycle models, processor s", [sum(n.cpu for n in nodes) for nodes in lifecycle])
-    for node in sorted(lifecycle[0], key=lambda node: -node.cpu)[:SHOWN]:
-        print_row(f"  {node.name}", [nodes[node.name].cpu for _, _, nodes in builds])
+        values = f"as_of_date: {day}, lifecycle_history_months: {options.months}"
+        settings = ("--vars", f"{{{values}}}")
+        whole, nodes = build(environment, scratch / "target", *selected, *settings)
+        counts = row_counts(warehouse)
+        print(f"\n{f'{title}, as of {day}':<44}{'rows':>12}{'wall s':>9}{'cpu s':>9}{'peak MB':>9}")
+        print_row("whole process, dbt's start included", None, whole.wall, whole.cpu, whole.peak)
+        print_sum("lifecycle models", [n for n in nodes.values() if is_of_lifecycle(n)])
+        for node in sorted(nodes.values(), key=lambda node: -node.cpu):
+            if is_of_lifecycle(node) and node.materialized != "view":
+                rows = counts.get(node.name)
+                print_row(f"  {node.name}", rows, node.wall, node.cpu, node.peak)
+        print_sum("all other nodes", [n for n in nodes.values() if not is_of_lifecycle(n)])
 
 
-def print_row(title: str, values: Sequence[float]) -> None:
+def is_of_lifecycle(node: Node) -> bool:
+    """Whether it is a model of the group lifecycle."""
+    return node.folder.endswith("/lifecycle")
+
+
+def print_sum(title: str, nodes: Sequence[Node]) -> None:
+    """A row with what several nodes cost, one after the other."""
+    wall, cpu = sum(node.wall for node in nodes), sum(node.cpu for node in nodes)
+    print_row(title, None, wall, cpu, max(node.peak for node in nodes))
+
+
+def print_row(title: str, rows: int | None, wall: float, cpu: float, peak: float) -> None:
     """One row of the table."""
-    print(f"{title:<44}" + "".join(f"{value:>14,.1f}" for value in values))
+    count = "" if rows is None else f"{rows:,}"
+    print(f"{title:<44}{count:>12}{wall:>9.1f}{cpu:>9.1f}{peak:>9,.0f}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,12 +233,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--customers", type=int, default=1_000_000, help="how many to draw")
     parser.add_argument("--refreshes", type=int, default=1, help="days to refresh afterwards")
+    parser.add_argument("--months", type=int, default=12, help="lifecycle_history_months")
+    parser.add_argument("--folder", type=Path, help="keep the shop and the warehouse here")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            run(Path(scratch), options)
+            run(options.folder.resolve() if options.folder else Path(scratch), options)
         except subprocess.CalledProcessError as error:
-            print(f"{error.output or ''}\nfailed: {' '.join(error.cmd)}", file=sys.stderr)
+            print(f"{error.output or ''}\n{error}", file=sys.stderr)
             return 1
     return 0
 

@@ -1,33 +1,32 @@
-"""Purchase models against lifetimes, and PyMC-Marketing where it is installed, on the same arrays.
+"""Purchase models against lifetimes and PyMC-Marketing, on the same arrays.
 
-    python benchmarks/purchase_models.py [--customers 1000000]
+    python benchmarks/purchase_models.py                 against lifetimes, a million customers
+    python benchmarks/purchase_models.py --pymc          and against PyMC-Marketing's MAP
+    python benchmarks/purchase_models.py --customers 100000
 
-Simulates customers, then in one run and process fits BG/NBD and scores every customer (P(alive),
-and the purchases expected in 52 weeks) with each implementation, and tells processor seconds,
-ratios and the log-likelihood that each ended at. Ours starts from the plain arrays too: grouping
-is in its time.
+Simulates customers, then in one run fits BG/NBD and scores every customer (P(alive), and the
+purchases expected in 52 weeks) with each implementation, and tells processor seconds, how many
+times as long as ours each took, and the log-likelihood that each ended at. Ours starts from the
+plain arrays too: grouping is in its time.
 
-PyMC-Marketing (a MAP fit) brings hundreds of packages; give it an environment of its own, and run
-this by that one's Python:
-
-    python3.11 -m venv /tmp/pymc && /tmp/pymc/bin/pip install pymc-marketing lifetimes
-    /tmp/pymc/bin/python benchmarks/purchase_models.py
+PyMC-Marketing needs other versions of what this project pins: --pymc makes it an environment of its
+own once (.venv-pymc, by pymc_requirements.txt) and hands it the arrays as files.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
+import json
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -44,9 +43,18 @@ Floats = NDArray[np.float64]
 Arrays = tuple[Floats, Floats, Floats]
 TRUTH = PurchaseParameters(r=0.8, alpha=8.0, a=0.8, b=2.5)
 HORIZON_WEEKS = 52.0
-# Parameters, processor seconds (other work on the machine is not in them) of the fit and of the
-# scoring, and the purchases expected of all customers.
-Result = tuple[PurchaseParameters, float, float, float]
+BENCHMARKS = Path(__file__).resolve().parent
+PYMC = BENCHMARKS.parent / ".venv-pymc"
+
+
+class Result(NamedTuple):
+    """What an implementation found and cost, in processor seconds."""
+
+    parameters: PurchaseParameters
+    fit_seconds: float
+    score_seconds: float
+    # The purchases expected of all customers together.
+    expected: float
 
 
 def simulated(count: int, days: int = 1000, seed: int = 1) -> Arrays:
@@ -77,7 +85,7 @@ def ours(arrays: Arrays) -> Result:
     x, _, age = arrays
     if_alive = expected_purchases_if_alive("bg_nbd", parameters, x, age, [HORIZON_WEEKS])[:, 0]
     expected = float((alive * if_alive).sum())
-    return parameters, fitted - started, time.process_time() - fitted, expected
+    return Result(parameters, fitted - started, time.process_time() - fitted, expected)
 
 
 def of_lifetimes(arrays: Arrays) -> Result:
@@ -90,55 +98,58 @@ def of_lifetimes(arrays: Arrays) -> Result:
     fitter.conditional_probability_alive(*arrays)
     expected = fitter.conditional_expected_number_of_purchases_up_to_time(HORIZON_WEEKS, *arrays)
     parameters = PurchaseParameters(**fitter.params_.astype(float).to_dict())
-    return parameters, fitted - started, time.process_time() - fitted, float(np.sum(expected))
+    seconds = fitted - started, time.process_time() - fitted
+    return Result(parameters, *seconds, float(np.sum(expected)))
 
 
 def of_pymc_marketing(arrays: Arrays) -> Result:
     """Its maximum a posteriori, with its own priors: another aim, of which the likelihood tells."""
-    clv: Any = importlib.import_module("pymc_marketing.clv")
-    names = ("frequency", "recency", "T")
-    data = pd.DataFrame(dict(zip(names, arrays, strict=True)))
-    data.insert(0, "customer_id", np.arange(len(data)))
-    started = time.process_time()
-    model = clv.BetaGeoModel(data=data)
-    model.fit(method="map")
-    fitted = time.process_time()
-    model.expected_probability_alive(data)
-    expected = model.expected_purchases(data, future_t=HORIZON_WEEKS)
-    found = model.fit_result
-    parameters = PurchaseParameters(
-        *(float(found[name].to_numpy().mean()) for name in PurchaseParameters._fields)
-    )
-    return parameters, fitted - started, time.process_time() - fitted, float(expected.sum())
+    python = PYMC / "bin" / "python"
+    if not python.exists():
+        print(f"setting up {PYMC.name} (once; about a minute) ...", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", PYMC], check=True)
+    requirements = ["-r", str(BENCHMARKS / "pymc_requirements.txt")]
+    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", *requirements], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, values in zip(("x", "t_x", "T"), arrays, strict=True):
+            np.save(Path(folder) / f"{name}.npy", values)
+        command = [str(python), str(BENCHMARKS / "pymc_scores.py"), folder, str(HORIZON_WEEKS)]
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found = json.loads(output.splitlines()[-1])
+    return Result(**found | {"parameters": PurchaseParameters(**found["parameters"])})
 
 
 def main() -> None:
-    """Run what is installed and print a row for each."""
+    """Run each and print a row for it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--customers", type=int, default=1_000_000, help="how many to simulate")
-    arrays = simulated(parser.parse_args().customers)
-    contenders: dict[str, tuple[str, Callable[[Arrays], Any]]] = {
-        "this project": ("numpy", ours),
-        "lifetimes": ("lifetimes", of_lifetimes),
-        "pymc-marketing MAP": ("pymc_marketing", of_pymc_marketing),
-    }
+    parser.add_argument("--pymc", action="store_true", help="against PyMC-Marketing as well")
+    options = parser.parse_args()
+    arrays = simulated(options.customers)
+    contenders = {"this project": ours, "lifetimes": of_lifetimes}
+    if options.pymc:
+        contenders["pymc-marketing MAP"] = of_pymc_marketing
     print(f"{len(arrays[0]):,} customers, of parameters {tuple(TRUTH)}")
-    print(f"{'':<20}{'fit s':>8}{'score s':>9}{'ratio':>7}{'log-likelihood':>20}{'expected':>14}")
-    first = None
-    for name, (module, run) in contenders.items():
-        if importlib.util.find_spec(module) is None:
-            print(f"{name:<20} not installed (--help says how)")
-            continue
+    print(
+        f"{'':<20}{'fit s':>8}{'ratio':>7}{'score s':>9}{'ratio':>7}{'both':>7}"
+        f"{'log-likelihood':>20}{'expected':>14}"
+    )
+    first: Result | None = None
+    for name, run in contenders.items():
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            parameters, fit_seconds, score_seconds, expected = run(arrays)
-        first = first or fit_seconds + score_seconds
-        likelihood = log_likelihood("bg_nbd", parameters, *arrays).sum()
+            result = run(arrays)
+        first = first or result
+        fit, score = result.fit_seconds, result.score_seconds
+        likelihood = log_likelihood("bg_nbd", result.parameters, *arrays).sum()
         print(
-            f"{name:<20}{fit_seconds:>8.2f}{score_seconds:>9.2f}"
-            f"{(fit_seconds + score_seconds) / first:>7.1f}{likelihood:>20,.3f}{expected:>14,.1f}"
+            f"{name:<20}{fit:>8.2f}{fit / first.fit_seconds:>7.1f}"
+            f"{score:>9.2f}{score / first.score_seconds:>7.1f}"
+            f"{(fit + score) / (first.fit_seconds + first.score_seconds):>7.1f}"
+            f"{likelihood:>20,.3f}{result.expected:>14,.1f}"
         )
 
 

@@ -38,6 +38,29 @@
 {%- endmacro %}
 
 
+{# An aggregate: the value of which `count` are not above it, the highest where there are no more. #}
+{% macro nth_lowest(value, count) -%}
+    {{ return(adapter.dispatch('nth_lowest')(value, count)) }}
+{%- endmacro %}
+
+{% macro duckdb__nth_lowest(value, count) -%}
+    list_last(min({{ value }}, {{ count }}))
+{%- endmacro %}
+
+
+{#
+    An aggregate: the highest of the lowest `share` of the values, rounded up to a whole number of them;
+    NULL where they are none.
+#}
+{% macro highest_of_lowest(value, share) -%}
+    {{ return(adapter.dispatch('highest_of_lowest')(value, share)) }}
+{%- endmacro %}
+
+{% macro duckdb__highest_of_lowest(value, share) -%}
+    case when {{ share }} > 0 then quantile_disc({{ value }}, {{ share }}) end
+{%- endmacro %}
+
+
 {#
     An aggregate: a number that is another one when rows are others, whatever their order. For telling
     whether rows changed, never a key: another version of the engine may give another number.

@@ -201,9 +201,9 @@ def test_scores_in_sql_are_those_of_the_fitted_model(built: Built) -> None:
     serves = fit_classifier(holdout, 0.01, may_use=judged.is_used)
     for stage, classifier, sample in (("holdout", judged, holdout), ("serving", serves, serving)):
         found = built.latest.execute(
-            "select p_active_90d from intermediate.int_churn_customers_scored"
+            "select behaviour_p_active_90d from intermediate.int_churn_customers_scored"
             f" where as_of_date = date '{LATEST}' and stage = '{stage}' order by customer_id"
-        ).fetchnumpy()["p_active_90d"]
+        ).fetchnumpy()["behaviour_p_active_90d"]
         np.testing.assert_allclose(found, classifier.probabilities(sample.features), rtol=1e-9)
     lost = lost_aucs(judged, holdout, 5)
     found = dict(

@@ -21,7 +21,7 @@ stages as (
     {%- endif %}
 ),
 
-customer_days as (
+customer_days as {{ inlined() }} (
     select * from {{ ref('int_customer_days_accumulated') }}
     where last_order_date is not null
 ),
@@ -67,54 +67,39 @@ sources as (
 customers_numbered as (
     select
         customer_id,
+        first_order_date,
         row_number() over (order by md5(customer_id), customer_id) as customer_number
-    from (select customer_id from customer_days group by customer_id) as customers
+    from customer_days
+    where activity_date = first_order_date
 ),
 
-buyers as (
+-- The last number that is drawn; none in serving, where everybody is.
+draws as (
+    select
+        stages.as_of_date,
+        stages.stage,
+        {{ nth_lowest('customers_numbered.customer_number', var('churn_sample_size')) }}
+            as last_number
+    from stages
+    inner join customers_numbered on stages.state_date >= customers_numbered.first_order_date
+    where stages.stage <> 'serving'
+    group by stages.as_of_date, stages.stage
+),
+
+customers as (
     select
         stages.as_of_date,
         stages.is_latest,
         stages.stage,
         stages.state_date,
         stages.outcome_date,
-        customer_days.*,
-        row_number() over (
-            partition by stages.as_of_date, stages.stage
-            order by customers_numbered.customer_number
-        ) as draw_number
+        customers_numbered.customer_id
     from stages
-    inner join customer_days
-        on stages.state_date >= customer_days.activity_date
-        and stages.state_date < customer_days.valid_to_date
-    inner join customers_numbered on customer_days.customer_id = customers_numbered.customer_id
+    left join draws on stages.as_of_date = draws.as_of_date and stages.stage = draws.stage
+    inner join customers_numbered
+        on stages.state_date >= customers_numbered.first_order_date
+        and coalesce(draws.last_number >= customers_numbered.customer_number, true)
 ),
-
-customers as (
-    select * from buyers
-    where stage = 'serving' or draw_number <= {{ var('churn_sample_size') }}
-),
-
-{% for name, date in [
-    ('behaviour_window', 'state_date - ' ~ behaviour),
-    ('value_window', 'state_date - ' ~ value),
-    ('outcome', 'outcome_date')
-] %}
-before_or_after_{{ name }} as (
-    select
-        customers.as_of_date,
-        customers.stage,
-        customers.customer_id,
-        customer_days.purchase_day_count,
-        customer_days.net_amount_after_refunds
-    from customers
-    inner join customer_days
-        on customers.customer_id = customer_days.customer_id
-        and customers.{{ date }} >= customer_days.activity_date
-        and customers.{{ date }} < customer_days.valid_to_date
-),
-
-{% endfor %}
 
 customer_visits as (
     select
@@ -191,25 +176,21 @@ features as (
         customers.stage,
         customers.state_date,
         customers.customer_id,
-        customers.first_order_date,
-        customers.last_order_date,
-        {{ days_from('customers.last_order_date', 'customers.state_date') }} as recency_days,
-        {{ days_from('customers.first_order_date', 'customers.state_date') }} as tenure_days,
-        customers.purchase_day_count,
-        customers.purchase_day_count
-        - coalesce(before_or_after_behaviour_window.purchase_day_count, 0)
+        states.first_order_date,
+        states.last_order_date,
+        {{ days_from('states.last_order_date', 'customers.state_date') }} as recency_days,
+        {{ days_from('states.first_order_date', 'customers.state_date') }} as tenure_days,
+        states.purchase_day_count,
+        states.purchase_day_count - coalesce(before_behaviour.purchase_day_count, 0)
             as recent_purchase_day_count,
-        cast({{ days_from('customers.first_order_date', 'customers.last_order_date') }} as double)
-        / nullif(customers.purchase_day_count - 1, 0) as mean_gap_days,
-        cast(customers.net_amount_after_refunds as double) / customers.order_count as net_per_order,
-        cast(customers.unit_count as double) / customers.order_count as units_per_order,
-        cast(customers.discount_amount as double) / nullif(customers.gross_amount, 0)
-            as discount_share,
-        cast(customers.returned_unit_count as double) / nullif(customers.unit_count, 0)
-            as return_share,
+        cast({{ days_from('states.first_order_date', 'states.last_order_date') }} as double)
+        / nullif(states.purchase_day_count - 1, 0) as mean_gap_days,
+        cast(states.net_amount_after_refunds as double) / states.order_count as net_per_order,
+        cast(states.unit_count as double) / states.order_count as units_per_order,
+        cast(states.discount_amount as double) / nullif(states.gross_amount, 0) as discount_share,
+        cast(states.returned_unit_count as double) / nullif(states.unit_count, 0) as return_share,
         cast(
-            customers.net_amount_after_refunds
-            - coalesce(before_or_after_value_window.net_amount_after_refunds, 0)
+            states.net_amount_after_refunds - coalesce(before_value.net_amount_after_refunds, 0)
             as decimal(18, 2)
         ) as recent_net_amount,
         {% for table, column, date, days in [
@@ -234,12 +215,23 @@ features as (
         customer_answers.nps_score,
         case
             when customers.stage <> 'serving'
-                then before_or_after_outcome.purchase_day_count - customers.purchase_day_count
+                then outcomes.purchase_day_count - states.purchase_day_count
         end as outcome_purchase_day_count
     from customers
     cross join sources
+    -- What was known of the customer on a day is one row.
+    {% for state, date in {
+        'states': 'state_date',
+        'before_behaviour': 'state_date - ' ~ behaviour,
+        'before_value': 'state_date - ' ~ value,
+        'outcomes': 'outcome_date'
+    }.items() -%}
+    {{ 'inner' if state == 'states' else 'left' }} join customer_days as {{ state }}
+        on customers.customer_id = {{ state }}.customer_id
+        and customers.{{ date }} >= {{ state }}.activity_date
+        and customers.{{ date }} < {{ state }}.valid_to_date
+    {% endfor -%}
     {% for table in [
-        'before_or_after_behaviour_window', 'before_or_after_value_window', 'before_or_after_outcome',
         'customer_visits', 'customer_messages', 'customer_tickets', 'customer_answers'
     ] -%}
     left join {{ table }}

@@ -1,6 +1,6 @@
 -- Grain: one row per as_of_date and model that was judged on the holdout before it.
 -- AUC = P(a customer who ordered has the higher score than one who did not), a tie counting half:
--- by ranks, in whole numbers (twice the mean rank), so that no order of rows moves a digit. Its
+-- by counts, in whole numbers (twice those below), so that no order of rows moves a digit. Its
 -- error against the baseline, recency alone, is DeLong's, of two AUCs of the same customers (E. R.
 -- DeLong and others, Biometrics 44, 1988).
 {{ config(
@@ -20,21 +20,56 @@ predictions as (
 
 {% set judged = 'as_of_date, model' %}
 
+-- How many of the other outcome stand below each value, twice, those on it counted once.
+{% for name, score in [('score', 'score'), ('baseline', '-recency_days')] -%}
+{{ name }}_values as (
+    select
+        {{ judged }},
+        {{ score }} as {{ name }}_value,
+        count(*) filter (where is_active) as active_count,
+        count(*) filter (where not is_active) as inactive_count
+    from predictions
+    group by {{ judged }}, {{ score }}
+),
+
+{{ name }}_places as (
+    select
+        {{ judged }},
+        {{ name }}_value,
+        2 * sum(active_count) over history - active_count as active_below,
+        2 * sum(inactive_count) over history - inactive_count as inactive_below
+    from {{ name }}_values
+    window history as (
+        partition by {{ judged }} order by {{ name }}_value rows unbounded preceding
+    )
+),
+
+{% endfor -%}
 ranks as (
     select
-        *,
-        {% for name, score in [('score', 'score'), ('baseline', '-recency_days')] -%}
-        -- Twice the mean rank among all less twice that among those of the same outcome: how many
-        -- of the other outcome the customer stands above, twice.
-        2 * rank() over (partition by {{ judged }} order by {{ score }})
-        + count(*) over (partition by {{ judged }}, {{ score }})
-        - 2 * rank() over (partition by {{ judged }}, is_active order by {{ score }})
-        - count(*) over (partition by {{ judged }}, is_active, {{ score }}) as {{ name }}_wins,
+        predictions.*,
+        {% for name in ['score', 'baseline'] -%}
+        cast(
+            case
+                when predictions.is_active then {{ name }}_places.inactive_below
+                else {{ name }}_places.active_below
+            end as bigint
+        ) as {{ name }}_wins,
         {% endfor -%}
         -- Sums of decimals are the same in any order.
-        case when subject = 'activity' then least(greatest(predicted, 1e-15), 1 - 1e-15) end
-            as probability
+        case
+            when predictions.subject = 'activity'
+                then least(greatest(predictions.predicted, 1e-15), 1 - 1e-15)
+        end as probability
     from predictions
+    {% for name, score in [
+        ('score', 'predictions.score'), ('baseline', '-predictions.recency_days')
+    ] -%}
+    inner join {{ name }}_places
+        on predictions.as_of_date = {{ name }}_places.as_of_date
+        and predictions.model = {{ name }}_places.model
+        and {{ score }} = {{ name }}_places.{{ name }}_value
+    {% endfor %}
 ),
 
 sums as (

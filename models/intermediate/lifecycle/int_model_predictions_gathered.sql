@@ -16,21 +16,20 @@ customers as (
         state_date,
         customer_id,
         recency_days,
-        purchase_day_count,
-        outcome_purchase_day_count
-    from {{ ref('int_churn_features_measured') }}
+        tenure_days,
+        repeat_count,
+        outcome_purchase_day_count,
+        bg_nbd_p_alive,
+        p_alive,
+        purchase_p_active_90d,
+        behaviour_p_active_90d
+    from {{ ref('int_churn_customers_scored') }}
     where stage = 'holdout' and as_of_date {{ is_touched }}
 ),
 
-purchase_histories as (
-    select state_date, customer_id, p_alive, p_active_90d, expected_orders_90d
-    from {{ ref('int_purchase_histories_scored') }}
-),
-
-behaviours as (
-    select as_of_date, customer_id, p_active_90d
-    from {{ ref('int_churn_customers_scored') }}
-    where stage = 'holdout'
+expectations as (
+    select state_date, repeat_count, age_days, expected_orders_90d_if_alive
+    from {{ ref('int_purchase_expectations_tabulated') }}
 ),
 
 customers_predicted as (
@@ -38,27 +37,25 @@ customers_predicted as (
         customers.*,
         customers.outcome_purchase_day_count > 0 as is_active,
         case when customers.outcome_purchase_day_count > 0 then 1 else 0 end as activity,
-        purchase_histories.p_alive,
-        purchase_histories.p_active_90d as purchase_p_active,
-        purchase_histories.expected_orders_90d,
-        behaviours.p_active_90d as behaviour_p_active
+        customers.bg_nbd_p_alive * expectations.expected_orders_90d_if_alive
+            as expected_orders_90d
     from customers
-    left join purchase_histories
-        on customers.state_date = purchase_histories.state_date
-        and customers.customer_id = purchase_histories.customer_id
-    left join behaviours
-        on customers.as_of_date = behaviours.as_of_date
-        and customers.customer_id = behaviours.customer_id
+    left join expectations
+        on customers.state_date = expectations.state_date
+        and customers.repeat_count = expectations.repeat_count
+        and customers.tenure_days = expectations.age_days
 ),
 
 -- Nobody ever sees who is alive: of life there is a ranking, and nothing predicted that came.
 predictions as (
     {% for model, subject, score, predicted, actual in [
         (
-            'mbg_nbd_p_active', 'activity', 'purchase_p_active', 'purchase_p_active', 'activity'
+            'mbg_nbd_p_active', 'activity', 'purchase_p_active_90d', 'purchase_p_active_90d',
+            'activity'
         ),
         (
-            'behaviour_p_active', 'activity', 'behaviour_p_active', 'behaviour_p_active', 'activity'
+            'behaviour_p_active', 'activity', 'behaviour_p_active_90d', 'behaviour_p_active_90d',
+            'activity'
         ),
         (
             'bg_nbd_orders', 'orders', 'expected_orders_90d', 'expected_orders_90d',
@@ -75,7 +72,7 @@ predictions as (
         '{{ subject }}' as subject,
         customer_id,
         recency_days,
-        purchase_day_count - 1 as repeat_count,
+        repeat_count,
         is_active,
         {{ score }} as score,
         {{ predicted }} as predicted,

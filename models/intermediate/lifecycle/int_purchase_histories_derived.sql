@@ -4,7 +4,11 @@
 with
 
 state_dates as (
-    select state_date from {{ ref('int_state_dates_listed') }}
+    select
+        state_date,
+        is_as_of_date,
+        state_date in {{ touched('as_of_date', 'date') }} as is_touched
+    from {{ ref('int_state_dates_listed') }}
 ),
 
 customer_days as (
@@ -26,6 +30,8 @@ customer_days as (
 purchase_histories as (
     select
         state_dates.state_date,
+        state_dates.is_as_of_date,
+        state_dates.is_touched,
         customer_days.customer_id,
         customer_days.first_order_date,
         customer_days.last_order_date,

@@ -15,9 +15,15 @@ dates as (
 ),
 
 peers as (
-    select as_of_date, customer_id, country, segment
-    from {{ ref('int_customer_peers_matched') }}
-    where is_recommended_to
+    select
+        peers.as_of_date,
+        dates.is_latest,
+        peers.customer_id,
+        peers.country,
+        peers.segment
+    from {{ ref('int_customer_peers_matched') }} as peers
+    inner join dates on peers.as_of_date = dates.as_of_date
+    where peers.is_recommended_to
 ),
 
 popularity as (
@@ -139,6 +145,7 @@ exclusion_counts as (
 popular_candidates as (
     select
         peers.as_of_date,
+        peers.is_latest,
         peers.customer_id,
         group_scores.product_id,
         group_scores.group_score,
@@ -189,6 +196,7 @@ candidates_weighed as (
 own_candidates as (
     select
         candidates_weighed.*,
+        peers.is_latest,
         coalesce(group_scores.group_score, shares.order_share, 0) as group_score,
         coalesce(group_scores.country_gain, 0) as country_gain,
         coalesce(group_scores.segment_gain, 0) as segment_gain
@@ -209,6 +217,7 @@ own_candidates as (
 all_candidates as (
     select
         as_of_date,
+        is_latest,
         customer_id,
         product_id,
         group_score,
@@ -244,18 +253,17 @@ candidates_scored as (
     from all_candidates
 ),
 
-candidates_ranked as (
-    select
-        *,
-        row_number() over (
-            partition by as_of_date, customer_id order by score desc, product_id
-        ) as recommendation_rank
-    from candidates_scored
-),
-
 candidates_explained as (
     select
-        *,
+        as_of_date,
+        is_latest,
+        customer_id,
+        product_id,
+        score,
+        is_replenished,
+        {% for reason in own_reasons -%}
+        {{ reason }}_product_id,
+        {% endfor -%}
         case
             when is_replenished then 'bought_again'
             when largest_gain <= 0 then 'popular'
@@ -264,27 +272,49 @@ candidates_explained as (
             when segment_gain = largest_gain then 'popular_in_segment'
             else 'popular_in_country'
         end as reason
-    from candidates_ranked
-    where recommendation_rank <= {{ var('recommendation_count') }}
+    from candidates_scored
+),
+
+candidates_sourced as (
+    select
+        as_of_date,
+        is_latest,
+        customer_id,
+        product_id,
+        score,
+        is_replenished,
+        reason,
+        case reason
+            {% for reason in own_reasons -%}
+            when '{{ reason }}' then {{ reason }}_product_id
+            {% endfor -%}
+        end as source_product_id
+    from candidates_explained
+),
+
+-- is_latest goes with the date: so that a reader who asks for one date has that one ranked alone.
+candidates_ranked as (
+    select
+        *,
+        row_number() over (
+            partition by is_latest, as_of_date, customer_id order by score desc, product_id
+        ) as recommendation_rank
+    from candidates_sourced
 ),
 
 recommendations_ranked as (
     select
-        candidates_explained.as_of_date,
-        dates.is_latest,
-        candidates_explained.customer_id,
-        candidates_explained.recommendation_rank,
-        candidates_explained.product_id,
-        candidates_explained.reason,
-        case candidates_explained.reason
-            {% for reason in own_reasons -%}
-            when '{{ reason }}' then candidates_explained.{{ reason }}_product_id
-            {% endfor -%}
-        end as source_product_id,
-        candidates_explained.is_replenished,
-        candidates_explained.score
-    from candidates_explained
-    inner join dates on candidates_explained.as_of_date = dates.as_of_date
+        as_of_date,
+        is_latest,
+        customer_id,
+        recommendation_rank,
+        product_id,
+        reason,
+        source_product_id,
+        is_replenished,
+        score
+    from candidates_ranked
+    where recommendation_rank <= {{ var('recommendation_count') }}
 )
 
 select * from recommendations_ranked

@@ -8,41 +8,33 @@ as_of_dates as (
 ),
 
 purchase_histories as (
-    select state_date, customer_id, last_order_date, net_amount, margin_amount
+    select state_date, net_amount, margin_amount
     from {{ ref('int_purchase_histories_derived') }}
+    where is_as_of_date
 ),
 
-customer_days as (
-    select customer_id, activity_date, valid_to_date, last_order_date
-    from {{ ref('int_customer_days_accumulated') }}
+purchase_days as (
+    select order_date, next_order_date from {{ ref('int_purchase_days_spaced') }}
 ),
 
 ad_spend as (
     select spend_date, spend_amount from {{ ref('fct_ad_spend') }}
 ),
 
--- Customers who ordered in the year before the last one.
-opening_customers as (
-    select as_of_dates.as_of_date, customer_days.customer_id
-    from as_of_dates
-    inner join customer_days
-        on as_of_dates.as_of_date - 365 >= customer_days.activity_date
-        and as_of_dates.as_of_date - 365 < customer_days.valid_to_date
-    where customer_days.last_order_date > as_of_dates.as_of_date - 730
-),
-
+-- Of customers who ordered in the year before the last one, those who have not since.
 churn as (
     select
-        opening_customers.as_of_date,
+        as_of_dates.as_of_date,
         count(*) as opening_customer_count,
         count(*) filter (
-            where purchase_histories.last_order_date <= opening_customers.as_of_date - 365
+            where purchase_days.next_order_date > as_of_dates.as_of_date
         ) as churned_customer_count
-    from opening_customers
-    inner join purchase_histories
-        on opening_customers.as_of_date = purchase_histories.state_date
-        and opening_customers.customer_id = purchase_histories.customer_id
-    group by opening_customers.as_of_date
+    from as_of_dates
+    inner join purchase_days
+        on as_of_dates.as_of_date - 365 >= purchase_days.order_date
+        and as_of_dates.as_of_date - 365 < purchase_days.next_order_date
+        and as_of_dates.as_of_date - 730 < purchase_days.order_date
+    group by as_of_dates.as_of_date
 ),
 
 -- A customer with an unknown cost is in neither sum.

@@ -72,52 +72,57 @@ customers as (
     select customer_id from outcomes group by customer_id
 ),
 
-popular_new as (
+popular_outcomes as (
     select
-        customers.customer_id,
-        popular.product_id,
-        row_number() over (
-            partition by customers.customer_id order by popular.popular_rank
-        ) as list_rank
-    from customers
-    cross join popular
-    left join exclusions
-        on customers.customer_id = exclusions.customer_id
-        and popular.product_id = exclusions.product_id
-    where
-        exclusions.customer_id is null
-        and popular.popular_rank <= {{ var('recommendation_popular_count') }}
+        outcomes.customer_id,
+        outcomes.product_id,
+        popular.popular_rank
+    from outcomes
+    inner join popular on outcomes.product_id = popular.product_id
+    where popular.popular_rank <= {{ var('recommendation_popular_count') }}
 ),
 
-lists as (
+popular_exclusions as (
+    select
+        exclusions.customer_id,
+        popular.popular_rank
+    from exclusions
+    inner join popular on exclusions.product_id = popular.product_id
+),
+
+-- In the list of what a customer does not have, a product moves up by those left out above it.
+popular_new_outcomes as (
+    select
+        popular_outcomes.customer_id,
+        popular_outcomes.popular_rank - count(popular_exclusions.customer_id) as list_rank
+    from popular_outcomes
+    left join popular_exclusions
+        on popular_outcomes.customer_id = popular_exclusions.customer_id
+        and popular_outcomes.popular_rank > popular_exclusions.popular_rank
+    group by
+        popular_outcomes.customer_id, popular_outcomes.product_id, popular_outcomes.popular_rank
+),
+
+hits as (
     select
         'recommendations' as list_kind,
-        customer_id,
-        product_id,
-        recommendation_rank as list_rank
-    from recommendations
+        outcomes.customer_id,
+        recommendations.recommendation_rank as list_rank
+    from outcomes
+    inner join recommendations
+        on outcomes.customer_id = recommendations.customer_id
+        and outcomes.product_id = recommendations.product_id
     union all
-    select
-        'most_popular' as list_kind,
-        customers.customer_id,
-        popular.product_id,
-        popular.popular_rank as list_rank
-    from customers
-    cross join popular
-    where popular.popular_rank <= {{ var('recommendation_popular_count') }}
+    select 'most_popular' as list_kind, customer_id, popular_rank as list_rank
+    from popular_outcomes
     union all
-    select 'most_popular_new' as list_kind, customer_id, product_id, list_rank from popular_new
+    select 'most_popular_new' as list_kind, customer_id, list_rank from popular_new_outcomes
 ),
 
 first_hits as (
-    select
-        lists.list_kind,
-        outcomes.customer_id,
-        min(lists.list_rank) as first_hit_rank
-    from outcomes
-    inner join lists
-        on outcomes.customer_id = lists.customer_id and outcomes.product_id = lists.product_id
-    group by lists.list_kind, outcomes.customer_id
+    select list_kind, customer_id, min(list_rank) as first_hit_rank
+    from hits
+    group by list_kind, customer_id
 ),
 
 list_kinds as (

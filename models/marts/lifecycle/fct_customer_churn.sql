@@ -16,25 +16,23 @@ customers as (
         customer_id,
         as_of_date,
         is_latest,
-        first_order_date,
         last_order_date,
         recency_days,
         purchase_day_count,
         mean_gap_days,
-        recent_net_amount
-    from {{ ref('int_churn_features_measured') }}
+        recent_net_amount,
+        p_alive,
+        purchase_p_active_90d,
+        behaviour_p_active_90d,
+        ineligible_reason
+    from {{ ref('int_churn_customers_scored') }}
     where stage = 'serving' and as_of_date {{ is_touched }}
 ),
 
-purchase_histories as (
-    select state_date, customer_id, p_alive, p_active_90d, ineligible_reason
-    from {{ ref('int_purchase_histories_scored') }}
-),
-
-behaviours as (
-    select as_of_date, customer_id, p_active_90d
+gaps as (
+    select as_of_date, first_order_date, last_order_date, purchase_day_count
     from {{ ref('int_churn_customers_scored') }}
-    where stage = 'serving'
+    where stage = 'serving' and as_of_date {{ is_touched }}
 ),
 
 models_selected as (
@@ -47,22 +45,18 @@ population as (
         as_of_date,
         cast(sum({{ days_from('first_order_date', 'last_order_date') }}) as double)
         / nullif(sum(purchase_day_count - 1), 0) as mean_gap_days
-    from customers
+    from gaps
     group by as_of_date
 ),
 
 probabilities as (
     select
         customers.*,
-        purchase_histories.p_alive,
-        purchase_histories.ineligible_reason,
-        purchase_histories.p_active_90d as purchase_p_active_90d,
-        behaviours.p_active_90d as behaviour_p_active_90d,
         models_selected.serving_model,
         models_selected.serving_reason,
         case models_selected.serving_model
-            when 'behaviour_p_active' then behaviours.p_active_90d
-            else purchase_histories.p_active_90d
+            when 'behaviour_p_active' then customers.behaviour_p_active_90d
+            else customers.purchase_p_active_90d
         end as p_active_90d,
         case
             when customers.purchase_day_count >= {{ var('churn_own_gap_days_from') }}
@@ -72,12 +66,6 @@ probabilities as (
     from customers
     inner join models_selected on customers.as_of_date = models_selected.as_of_date
     left join population on customers.as_of_date = population.as_of_date
-    left join purchase_histories
-        on customers.as_of_date = purchase_histories.state_date
-        and customers.customer_id = purchase_histories.customer_id
-    left join behaviours
-        on customers.as_of_date = behaviours.as_of_date
-        and customers.customer_id = behaviours.customer_id
 ),
 
 expectations as (

@@ -6,6 +6,8 @@
     incremental_predicates=['as_of_date in ' ~ touched('as_of_date', 'date')],
     on_schema_change='fail'
 ) }}
+{% set high, medium = var('spend_tier_high_share'), var('spend_tier_medium_share') %}
+{% set tier_shares = {'high': '1 - ' ~ high, 'medium': '1 - ' ~ high ~ ' - ' ~ medium} %}
 with
 
 as_of_dates as (
@@ -15,14 +17,13 @@ as_of_dates as (
 ),
 
 purchase_histories as (
-    select state_date, customer_id, order_count, age_days, net_amount, margin_amount
-    from {{ ref('int_purchase_histories_derived') }}
-),
-
-scores as (
     select
         state_date,
         customer_id,
+        order_count,
+        age_days,
+        net_amount,
+        margin_amount,
         expected_orders_90d,
         expected_orders_365d,
         discounted_orders_90d,
@@ -30,6 +31,7 @@ scores as (
         expected_purchase_value,
         ineligible_reason
     from {{ ref('int_purchase_histories_scored') }}
+    where is_as_of_date {% if is_incremental() -%} and is_touched {%- endif %}
 ),
 
 value_rates as (
@@ -51,18 +53,17 @@ customers as (
         value_rates.lifetime_years,
         value_rates.cac_amount,
         value_rates.margin_rate,
-        scores.expected_orders_90d,
-        scores.expected_orders_365d,
-        scores.expected_purchase_value,
-        scores.discounted_orders_90d * scores.expected_purchase_value as discounted_net_90d,
-        scores.discounted_orders_365d * scores.expected_purchase_value as discounted_net_365d,
-        scores.ineligible_reason
+        purchase_histories.expected_orders_90d,
+        purchase_histories.expected_orders_365d,
+        purchase_histories.expected_purchase_value,
+        purchase_histories.discounted_orders_90d * purchase_histories.expected_purchase_value
+            as discounted_net_90d,
+        purchase_histories.discounted_orders_365d * purchase_histories.expected_purchase_value
+            as discounted_net_365d,
+        purchase_histories.ineligible_reason
     from as_of_dates
     inner join purchase_histories on as_of_dates.as_of_date = purchase_histories.state_date
     left join value_rates on as_of_dates.as_of_date = value_rates.as_of_date
-    left join scores
-        on purchase_histories.state_date = scores.state_date
-        and purchase_histories.customer_id = scores.customer_id
 ),
 
 customers_valued as (
@@ -75,15 +76,26 @@ customers_valued as (
     from customers
 ),
 
-customers_ranked as (
+-- The highest predictions of those who make up the lower tiers: equals are of one tier.
+tiers as (
     select
-        *,
-        rank() over (
-            partition by as_of_date
-            order by predicted_net_amount_365d
-        ) - 1 as worse_customer_count,
-        count(*) over (partition by as_of_date) as customer_count
+        as_of_date,
+        {% for tier, share in tier_shares.items() -%}
+        {{ highest_of_lowest('predicted_net_amount_365d', share) }} as {{ tier }}_above_amount
+        {{- ',' if not loop.last }}
+        {% endfor %}
     from customers_valued
+    group by as_of_date
+),
+
+customers_tiered as (
+    select
+        customers_valued.*,
+        {% for tier in tier_shares -%}
+        tiers.{{ tier }}_above_amount{{ ',' if not loop.last }}
+        {% endfor %}
+    from customers_valued
+    inner join tiers on customers_valued.as_of_date = tiers.as_of_date
 ),
 
 customer_clv as (
@@ -110,18 +122,11 @@ customer_clv as (
         margin_rate,
         predicted_clv_amount_90d,
         predicted_clv_amount_365d,
-        -- The share of strictly worse ones decides, so that equals are of one tier.
         case
             when predicted_net_amount_365d is null then null
-            when
-                worse_customer_count
-                >= (1 - {{ var('spend_tier_high_share') }}) * customer_count
-                then 'high'
-            when
-                worse_customer_count
-                >= (1 - {{ var('spend_tier_high_share') }} - {{ var('spend_tier_medium_share') }})
-                * customer_count
-                then 'medium'
+            {% for tier in tier_shares -%}
+            when coalesce(predicted_net_amount_365d > {{ tier }}_above_amount, true) then '{{ tier }}'
+            {% endfor -%}
             else 'low'
         end as spend_tier,
         predicted_clv_amount_365d is not null as is_eligible,
@@ -129,7 +134,7 @@ customer_clv as (
             when predicted_net_amount_365d is null then ineligible_reason
             when margin_rate is null then 'The costs of what was sold are not known.'
         end as ineligible_reason
-    from customers_ranked
+    from customers_tiered
 )
 
 select * from customer_clv
