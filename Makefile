@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo-data bench lock clean
+.PHONY: help build test dagster lint demo-data bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,6 +15,12 @@ build: .venv/.ready ## Build, test and publish the warehouse (the demo shop, or 
 
 test: .venv/.ready-dev lint ## Run the linters and the project's own tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+dagster: export DAGSTER_HOME ?= $(CURDIR)/.dagster
+dagster: export VIRTUAL_ENV := $(CURDIR)/.venv
+dagster: .venv/.ready ## Refresh every day: Dagster, its schedule on, its UI on http://127.0.0.1:3000 (PORT=...)
+	@$(BIN)/python -m orchestration.dagster_home
+	@$(BIN)/dg dev --host 127.0.0.1 --port $(or $(PORT),3000)
 
 lint: .venv/.ready-dev ## Check the style of SQL and Python
 	@echo "ruff, mypy, sqlfluff ..."

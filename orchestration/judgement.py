@@ -6,48 +6,87 @@ severity warn, it is told and alerted: the numbers are right, what they say is n
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from orchestration.settings import raw_path, stale_days
 
 # More rejected rows of a table than this share of it, and than this many, are no accident.
 LARGEST_REJECTED_SHARE = 0.05
 SMALLEST_REJECTED_COUNT = 10
 SHOWN = 5
-STALE_DAYS = 3
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """The outcome of a check; `rows` are those that it is about, of published marts alone."""
+class Outcome:
+    """What was found: how many rows are not as they should be, a sentence on them, and facts."""
 
-    name: str
-    mart: str
-    severity: str
-    is_passed: bool
     failure_count: int
     message: str
     facts: dict[str, Any] = field(default_factory=dict)
 
+
+Ask = Callable[[duckdb.DuckDBPyConnection, date], Outcome]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A check: its name is a sentence that should be true of a mart."""
+
+    name: str
+    mart: str
+    severity: str
+    reason: str
+    ask: Ask
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A question and its outcome."""
+
+    question: Question
+    outcome: Outcome
+
     @property
     def status(self) -> str:
         """As dbt calls it: pass, warn, fail."""
-        if self.is_passed:
+        if not self.outcome.failure_count:
             return "pass"
-        return "warn" if self.severity == "warn" else "fail"
+        return "warn" if self.question.severity == "warn" else "fail"
+
+
+QUESTIONS: list[Question] = []
+
+
+def question(mart: str, severity: str) -> Callable[[Ask], Ask]:
+    """Make a function, by its name and docstring, a check of a mart."""
+
+    def register(ask: Ask) -> Ask:
+        QUESTIONS.append(Question(ask.__name__, mart, severity, ask.__doc__ or "", ask))
+        return ask
+
+    return register
 
 
 def judge(connection: duckdb.DuckDBPyConnection, today: date | None = None) -> list[Judgement]:
-    """All judgements of the warehouse that a connection is to, whose marts are in schema marts."""
+    """All judgements of the work file that a connection is to."""
     today = today or datetime.now(UTC).date()
-    return [judgement(connection, today) for judgement in JUDGEMENTS.values()]
+    return [Judgement(each, each.ask(connection, today)) for each in QUESTIONS]
 
 
-def few_rows_are_rejected(connection: duckdb.DuckDBPyConnection, _: date) -> Judgement:
+def judge_file(warehouse: Path) -> list[Judgement]:
+    """The same of a work file."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return judge(connection)
+
+
+@question("agg_load_report", "warn")
+def few_rows_are_rejected(connection: duckdb.DuckDBPyConnection, _: date) -> Outcome:
     """A table that loses many of its rows was exported otherwise than before."""
     tables = connection.execute(
         "select table_name, rejected_row_count, read_row_count from marts.agg_load_report"
@@ -62,61 +101,40 @@ def few_rows_are_rejected(connection: duckdb.DuckDBPyConnection, _: date) -> Jud
     told = "; ".join(
         f"{rejected:,} of {read:,} {table}" for table, rejected, read in tables[:SHOWN]
     )
-    return Judgement(
-        "few_rows_are_rejected",
-        "agg_load_report",
-        "warn",
-        not tables,
+    return Outcome(
         sum(row[1] for row in tables),
-        f"Rejected rows, by reason in fct_rejected_rows: {told}." if tables else "",
+        f"Many rows are rejected, fct_rejected_rows says why: {told}." if tables else "",
         dict(zip(("read_rows", "rejected_rows", "duplicate_rows"), totals or (), strict=False)),
     )
 
 
-def data_is_recent(connection: duckdb.DuckDBPyConnection, today: date) -> Judgement:
-    """A refresh of yesterday's files is on time and still tells nothing new.
-
-    The demo shop, whose days do not go on, is never stale.
-    """
+@question("agg_load_report", "warn")
+def data_are_recent(connection: duckdb.DuckDBPyConnection, today: date) -> Outcome:
+    """A refresh of files that tell nothing new is on time, and the numbers are old all the same."""
     row = connection.execute("select as_of_date from staging.stg_shop__as_of").fetchone()
     as_of_date = row[0] if row else None
+    told = stale_sentence(as_of_date, today)
+    return Outcome(int(bool(told)), told, {"as_of_date": str(as_of_date)})
+
+
+def stale_sentence(as_of_date: date | None, today: date) -> str:
+    """What is said of data that are too old; nothing of others, nor of the demo shop's."""
     age = (today - as_of_date).days if as_of_date else None
-    is_stale = is_own_shop() and (age is None or age > stale_days())
-    return Judgement(
-        "data_is_recent",
-        "agg_load_report",
-        "warn",
-        not is_stale,
-        int(is_stale),
-        stale_sentence(as_of_date, age) if is_stale else "",
-        {"as_of_date": str(as_of_date), "age_in_days": age},
-    )
-
-
-def stale_sentence(as_of_date: object, age: int | None) -> str:
-    """What is said of old data, by checks and by alerts."""
-    days = (
+    if raw_path() is None or (age is not None and age <= stale_days()):
+        return ""
+    known = (
         "no day is known" if age is None else f"the last day known is {as_of_date}, {age} days ago"
     )
     return (
-        f"The data are stale: {days}, and more than {stale_days()} days "
-        "(CARTWRIGHT_STALE_DAYS) are too many. See whether the shop's export still runs."
+        f"The data are stale: {known}; {stale_days()} days may pass (CARTWRIGHT_STALE_DAYS). See "
+        "whether the shop's export still runs."
     )
 
 
-def is_own_shop() -> bool:
-    """Whether a shop's own folder is read; else it is the demo shop."""
-    return bool(os.environ.get("CARTWRIGHT_RAW_PATH"))
-
-
-def stale_days() -> int:
-    """How many days ago the last day known may be."""
-    return int(os.environ.get("CARTWRIGHT_STALE_DAYS", STALE_DAYS))
-
-
+@question("fct_model_backtests", "error")
 def serving_model_is_no_worse_than_recency(
     connection: duckdb.DuckDBPyConnection, _: date
-) -> Judgement:
+) -> Outcome:
     """Who acts on a model's order of customers must not be better off without it."""
     models = connection.execute(
         "select model, auc, baseline_auc, total_error_ratio,"
@@ -125,63 +143,39 @@ def serving_model_is_no_worse_than_recency(
     ).fetchall()
     worse = [row for row in models if row[4]]
     told = "; ".join(f"{row[0]}: AUC {row[1]:.3f}, recency alone {row[2]:.3f}" for row in worse)
-    return Judgement(
-        "serving_model_is_no_worse_than_recency",
-        "fct_model_backtests",
-        "error",
-        not worse,
+    facts = {row[0]: f"AUC {row[1]}, recency alone {row[2]}, error {row[3]}" for row in models}
+    return Outcome(
         len(worse),
         f"The model that serves ranks customers worse than their last order does ({told})."
         if worse
         else "",
-        {row[0]: f"AUC {row[1]}, recency alone {row[2]}, error of total {row[3]}" for row in models}
-        or {"models": "none is fitted: too few customers or days"},
+        facts or {"models": "none is fitted: too few customers or days"},
     )
 
 
-def no_kpi_alert_is_open(connection: duckdb.DuckDBPyConnection, _: date) -> Judgement:
+@question("fct_kpi_alerts", "warn")
+def no_kpi_alert_is_open(connection: duckdb.DuckDBPyConnection, _: date) -> Outcome:
     """The build is sound; what it says of the shop is not as expected, to the worse."""
     alerts = open_alerts(connection, "marts.fct_kpi_alerts")
-    told = "; ".join(alert["sentence"] for alert in alerts[:SHOWN])
-    return Judgement(
-        "no_kpi_alert_is_open",
-        "fct_kpi_alerts",
-        "warn",
-        not alerts,
-        len(alerts),
-        f"KPI alerts are open: {told}." if alerts else "",
-        {"open_alerts": len(alerts)},
-    )
+    told = "; ".join(sentence for _, sentence in alerts[:SHOWN])
+    more = f"; and {len(alerts) - SHOWN} more" if len(alerts) > SHOWN else ""
+    return Outcome(len(alerts), f"KPI alerts are open: {told}{more}." if alerts else "")
 
 
-def open_alerts(connection: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
-    """The open alerts to the worse, severe ones first, each with its key and a sentence."""
+def open_alerts(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
+    """The open alerts to the worse, severe ones first: alert_id, and a sentence on each."""
     rows = connection.execute(
-        "select alert_id, severity, kpi, period, dimension, dimension_value, kpi_value,"
-        " reference_value, alert_kind, since_date, explained_by_dimension, explained_by_value"
+        "select alert_id, kpi, period, dimension, dimension_value, kpi_value, alert_kind,"
+        " reference_value, since_date, explained_by_dimension, explained_by_value, severity"
         f" from {relation} where is_open and severity in ('high', 'medium')"
         " order by severity, since_date desc, alert_id"
     ).fetchall()
-    return [
-        {
-            "key": row[0],
-            "severity": row[1],
-            "sentence": (
-                f"{row[2]} by {row[3]}{'' if row[4] == 'total' else f' of {row[4]} {row[5]}'} is "
-                f"{row[6]:,.4g}, {'target' if row[8] == 'target' else 'expected'} {row[7]:,.4g}, "
-                f"since {row[9]}{f', mostly by {row[10]} {row[11]}' if row[10] else ''} ({row[1]})"
-            ),
-        }
-        for row in rows
-    ]
+    return [(row[0], _alert_sentence(*row[1:])) for row in rows]
 
 
-JUDGEMENTS: dict[str, Callable[[duckdb.DuckDBPyConnection, date], Judgement]] = {
-    judgement.__name__: judgement
-    for judgement in (
-        few_rows_are_rejected,
-        data_is_recent,
-        serving_model_is_no_worse_than_recency,
-        no_kpi_alert_is_open,
-    )
-}
+def _alert_sentence(*values: Any) -> str:  # noqa: ANN401 - a row
+    kpi, period, dimension, part, value, kind, reference, since, by, by_value, severity = values
+    subject = f"{kpi} by {period}" + ("" if dimension == "total" else f" of {dimension} {part}")
+    against = "target" if kind == "target" else "expected"
+    why = f", mostly by {by} {by_value}" if by else ""
+    return f"{subject} is {value:,.4g}, {against} {reference:,.4g}, since {since}{why} ({severity})"

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -47,7 +46,7 @@ from orchestration.published_folder import (
     tidy,
 )
 from orchestration.raw_files import sql_text
-from orchestration.raw_folder import PROJECT
+from orchestration.settings import published_folder, target_folder, warehouse_file
 
 __all__ = ["KEPT_BUILDS", "PublishError", "main", "publish", "rollback"]
 
@@ -151,9 +150,9 @@ class _Publication:
                 f"`dbt build` again.\n{self.build.complaint(self.warehouse)}"
             )
         broken = [judgement for judgement in self.judgements if judgement.status == "fail"]
-        return "".join(
-            f"{judgement.mart}: {judgement.name} failed, so nothing was published. "
-            f"{judgement.message}"
+        return " ".join(
+            f"{judgement.question.mart}: {judgement.question.name} failed, so nothing was "
+            f"published. {judgement.outcome.message}"
             for judgement in broken[:1]
         )
 
@@ -161,14 +160,14 @@ class _Publication:
         return self.build.checks(self.build_id) + [
             CheckResult(
                 run_id=self.build_id,
-                check_id=f"judgement.{judgement.name}",
-                check_name=judgement.name,
+                check_id=f"judgement.{judgement.question.name}",
+                check_name=judgement.question.name,
                 check_kind="judgement",
-                model_name=judgement.mart,
+                model_name=judgement.question.mart,
                 status=judgement.status,
-                failure_count=judgement.failure_count,
+                failure_count=judgement.outcome.failure_count,
                 seconds=None,
-                message=judgement.message or None,
+                message=judgement.outcome.message or None,
             )
             for judgement in self.judgements
         ]
@@ -373,7 +372,6 @@ def print_status(folder: Path) -> None:
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    environment = os.environ.get
     parser = argparse.ArgumentParser(
         prog="python -m orchestration.publish",
         description="Publish the marts of the last `dbt build`, if it passed; or go back.",
@@ -398,19 +396,19 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--warehouse",
         type=Path,
-        default=environment("CARTWRIGHT_WAREHOUSE", str(PROJECT / "warehouse/cartwright.duckdb")),
+        default=warehouse_file(),
         help="the work file (CARTWRIGHT_WAREHOUSE)",
     )
     parser.add_argument(
         "--folder",
         type=Path,
-        default=environment("CARTWRIGHT_PUBLISH_DIR", str(PROJECT / "published")),
+        default=published_folder(),
         help="where BI tools read (CARTWRIGHT_PUBLISH_DIR)",
     )
     parser.add_argument(
         "--target",
         type=Path,
-        default=environment("DBT_TARGET_PATH", str(PROJECT / "target")),
+        default=target_folder(),
         help="dbt's target folder (DBT_TARGET_PATH)",
     )
     options = parser.parse_args(arguments)

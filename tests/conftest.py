@@ -74,7 +74,12 @@ def demo(build: Build, pytestconfig: pytest.Config) -> duckdb.DuckDBPyConnection
 
 DEMO_SUMMARY = pytest.StashKey[list[str]]()
 # Warehouses that tests of several files share: one process builds each. Other files stay together.
-SHARED_WAREHOUSES = {"demo": "demo", "built": "lives", "households": "households"}
+SHARED_WAREHOUSES = {
+    "demo": "demo",
+    "built": "lives",
+    "households": "households",
+    "refreshed": "refreshed",
+}
 
 
 @pytest.hookimpl(tryfirst=True)  # before the plugin reads the marks
