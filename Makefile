@@ -4,17 +4,23 @@ BIN := .venv/bin
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint demo-data bench lock clean
+.PHONY: help build test dagster lint demo-data bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: .venv/.ready ## Build, test and publish the warehouse (the demo shop, or CARTWRIGHT_RAW_PATH)
-	@$(BIN)/dbt build
-	@$(BIN)/python -m orchestration.publish
+	@# A build that failed is not published, and that says which check failed, by which rows.
+	@$(BIN)/dbt build; built=$$?; $(BIN)/python -m orchestration.publish && exit $$built
 
 test: .venv/.ready-dev lint ## Run the linters and the project's own tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+dagster: export DAGSTER_HOME ?= $(CURDIR)/.dagster
+dagster: export VIRTUAL_ENV := $(CURDIR)/.venv
+dagster: .venv/.ready ## Refresh every day: Dagster, its schedule on, its UI on http://127.0.0.1:3000 (PORT=...)
+	@$(BIN)/python -m orchestration.dagster_home
+	@$(BIN)/dg dev --host 127.0.0.1 --port $(or $(PORT),3000)
 
 lint: .venv/.ready-dev ## Check the style of SQL and Python
 	@echo "ruff, mypy, sqlfluff ..."
@@ -31,10 +37,10 @@ bench: .venv/.ready ## Measure builds (benchmarks/build.py --help): make bench E
 
 lock: .venv/.ready ## Lock the versions of pyproject.toml into requirements*.txt
 	@$(BIN)/pip install --quiet uv==0.13.9
-	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--extra dev pyproject.toml --output-file requirements-dev.txt
 	@sed -e 's/ \\$$//' -e '/--hash/d' requirements-dev.txt > .venv/constraints.txt
-	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--constraint .venv/constraints.txt pyproject.toml --output-file requirements.txt
 
 clean: ## Remove what was built; the environment stays

@@ -81,7 +81,12 @@ def demo(build: Build, pytestconfig: pytest.Config) -> duckdb.DuckDBPyConnection
 
 DEMO_SUMMARY = pytest.StashKey[list[str]]()
 # Warehouses that tests of several files share: one process builds each. Other files stay together.
-SHARED_WAREHOUSES = {"demo": "demo", "built": "lives", "households": "households"}
+SHARED_WAREHOUSES = {
+    "demo": "demo",
+    "built": "lives",
+    "households": "households",
+    "refreshed": "refreshed",
+}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

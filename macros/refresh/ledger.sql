@@ -28,6 +28,17 @@
 
 
 {#
+    Before a command that writes: which one it is. A published build is that of the last such command, so that one
+    that was killed halfway, or of some models alone, is never taken for it.
+#}
+{% macro note_run() %}
+    {% if not execute or flags.WHICH not in ['build', 'run', 'seed'] %}{{ return('') }}{% endif %}
+    {% do run_query("create schema if not exists raw") %}
+    {% do run_query("create or replace table raw.last_run as select " ~ sql_text(invocation_id) ~ " as invocation_id") %}
+{% endmacro %}
+
+
+{#
     The names of the models that the open refresh has to build from nothing: those that have another definition
     than when they were last complete, or had one in a run of it that was not completed.
 #}

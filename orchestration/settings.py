@@ -1,0 +1,67 @@
+"""Where things are, by the environment or by default; read anew at each call."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _place(variable: str, default: str) -> Path:
+    path = Path(os.environ.get(variable) or default).expanduser()
+    return path if path.is_absolute() else PROJECT / path
+
+
+def warehouse_file() -> Path:
+    """The work file, as profiles.yml has it."""
+    return _place("CARTWRIGHT_WAREHOUSE", "warehouse/cartwright.duckdb")
+
+
+def published_folder() -> Path:
+    """Where BI tools read."""
+    return _place("CARTWRIGHT_PUBLISH_DIR", "published")
+
+
+def target_folder() -> Path:
+    """The target folder of dbt, where the artifacts of the last command are."""
+    return _place("DBT_TARGET_PATH", "target")
+
+
+def raw_path() -> Path | None:
+    """The shop's own folder of raw tables; None for the demo shop."""
+    path = os.environ.get("CARTWRIGHT_RAW_PATH", "")
+    return Path(path).expanduser().resolve() if path else None
+
+
+def stale_days() -> int:
+    """How many days ago the last day known may be."""
+    return int(os.environ.get("CARTWRIGHT_STALE_DAYS") or 3)
+
+
+def stale_hours() -> int:
+    """How many hours ago the last publication may be."""
+    return int(os.environ.get("CARTWRIGHT_STALE_HOURS") or 30)
+
+
+def alert_file() -> Path:
+    """The JSON lines of all alerts."""
+    return _place("CARTWRIGHT_ALERT_FILE", str(published_folder() / "alerts.jsonl"))
+
+
+def first_day() -> str:
+    """The first day that marts of past days can be asked for."""
+    return os.environ.get("CARTWRIGHT_FIRST_DAY") or "2020-01-01"
+
+
+def reporting_timezone() -> str:
+    """The zone whose midnight ends a day, and by whose clock the daily refresh starts."""
+    return str(dbt_variable("reporting_timezone"))
+
+
+def dbt_variable(name: str) -> Any:  # noqa: ANN401 - variables are of any type
+    """The default of a variable of dbt_project.yml."""
+    return yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"][name]
