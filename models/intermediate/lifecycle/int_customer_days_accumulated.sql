@@ -93,7 +93,6 @@ history_summed as (
     select
         customer_id,
         activity_date,
-        lead(activity_date, 1, date '9999-12-31') over customer_days as valid_to_date,
         first_value(purchase_date ignore nulls) over history as first_order_date,
         last_value(purchase_date ignore nulls) over history as last_order_date,
         coalesce(first_value(purchase_day_net_amount ignore nulls) over history, 0)
@@ -103,8 +102,9 @@ history_summed as (
             'gross_amount', 'discount_amount', 'net_amount', 'refund_amount',
             'net_amount_after_refunds', 'cost_amount', 'unknown_cost_count'
         ] -%}
-        sum({{ column }}) over history as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        sum({{ column }}) over history as {{ column }},
+        {% endfor -%}
+        lead(activity_date, 1, date '9999-12-31') over customer_days as valid_to_date
     from purchase_days_marked
     window
         customer_days as (partition by customer_id order by activity_date),

@@ -1,7 +1,7 @@
 -- Grain: one row per day and pair of products bought in one order of that day, guests' included.
 -- product_a is before product_b; a product with itself is the orders that have it, and a row
 -- without products all of them. Cancelled orders, and those of too many products
--- (affinity_largest_basket), are left out; and so are days before all that affinities are asked for.
+-- (affinity_largest_basket), are left out, and so are days before all that affinities are made of.
 with
 
 dates as (

@@ -29,7 +29,7 @@ parameters as (
 
 parameters_spread as (
     select
-        parameters.*,
+        *,
         coalesce(bg_nbd_reason, mbg_nbd_reason, gamma_gamma_reason) as ineligible_reason
     from parameters
 )
