@@ -28,7 +28,7 @@ classifiers as (
 ),
 
 parameters as (
-    select * from {{ ref('int_purchase_parameters_spread') }}
+    select * from {{ ref('int_purchase_parameters_served') }}
 ),
 
 histories as (
