@@ -41,6 +41,8 @@ CUSTOMERS = """
         n,
         -- Orders a year, skewed; the days from the first order until nothing more is ordered.
         0.6 - 2.6 * ln(draw(n, 'rate')) as rate,
+        -- What a line is worth to the customer: one over a gamma, as Gamma-Gamma has it.
+        -15 / ln(draw(n, 'a') * draw(n, 'b') * draw(n, 'c')) as price_level,
         cast(draw(n, 'start') * {days} as bigint) as start_day,
         cast(-1200 * ln(draw(n, 'life')) as bigint) as life_days
     from range({customers}) as numbers (n)
@@ -51,14 +53,14 @@ ORDERS = """
     with ordinals as (select unnest(range(60)) as k),
     gaps as (
         select
-            n, k, start_day, life_days,
+            n, k, start_day, life_days, price_level,
             case when k = 0 then 0 else -365 / rate * ln(draw(n * 64 + k, 'gap')) end as gap
         from people cross join ordinals
         where k < 4 + rate * 6
     ),
     places as (
         select
-            n, k, life_days,
+            n, k, life_days, price_level,
             start_day
             + sum(gap) over (partition by n order by k rows unbounded preceding) as at_day,
             sum(gap) over (partition by n order by k rows unbounded preceding) as age_days
@@ -69,7 +71,8 @@ ORDERS = """
         'C' || n as customer_id,
         timestamp '{first_day}'
         + to_seconds(cast(at_day * 86400 as bigint)) as ordered_at,
-        n * 64 + k as number
+        n * 64 + k as number,
+        price_level
     from places
     where at_day < {days} and (k = 0 or age_days < life_days)
 """
@@ -82,7 +85,11 @@ LINES = """
         line_number,
         cast({products} * pow(draw(number * 2 + line_number, 'product'), 2) as bigint) as product,
         1 + cast(draw(number * 2 + line_number, 'units') * 2 as int) as quantity,
-        cast(10 + 40 * draw(number * 2 + line_number, 'price') as decimal(18, 2)) as unit_price,
+        cast(
+            1 - price_level
+            * ln(draw(number * 2 + line_number, 'price') * draw(number * 2 + line_number, 'more'))
+            as decimal(18, 2)
+        ) as unit_price,
         draw(number * 2 + line_number, 'refund') < 0.04 as is_returned
     from orders_made
     cross join (values (1), (2)) as line_numbers (line_number)

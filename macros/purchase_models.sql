@@ -6,7 +6,7 @@
 
 {#
     ln((1 - P(alive)) / P(alive)). BG/NBD lets nobody go before a repeat purchase, MBG/NBD after any
-    purchase. `parameters` names a relation with the columns of int_purchase_parameters_spread.
+    purchase. `parameters` names a relation with the columns of int_purchase_parameters_served.
 #}
 {% macro log_odds_gone(model, repeat_count, recency_days, age_days, parameters) -%}
     {%- set own = parameters ~ '.' ~ model -%}

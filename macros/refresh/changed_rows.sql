@@ -12,16 +12,22 @@
     {% set scope = (arg_dict.incremental_predicates or ['true']) | join(' and ') %}
     {% set columns = arg_dict.dest_columns | map(attribute='quoted') | join(', ') %}
     {% set wanted = 'select ' ~ columns ~ ' from ' ~ arg_dict.temp_relation %}
+    {% set touches = config.get('meta', {}).get('touches') or {} %}
+    {% if not key and not touches %}
+    delete from {{ target }} where {{ scope }};
+    insert into {{ target }} ({{ columns }}) {{ wanted }}
+    {% else %}
     create or replace temp table rows_in_scope as
     select {{ columns }} from {{ target }} where {{ scope }};
     create or replace temp table rows_removed as
     select * from rows_in_scope {{ 'except all ' ~ wanted if key }};
     create or replace temp table rows_added as
     {{ wanted }} {{ 'except all select * from rows_in_scope' if key }};
-    {% for kind, column in (config.get('meta', {}).get('touches') or {}).items() %}
+    {% for kind, column in touches.items() %}
     {{ note_touched(kind, column, 'select * from rows_removed union all select * from rows_added') }};
     {% endfor %}
     delete from {{ target }}
     where ({{ scope }}) {{ 'and (' ~ key ~ ') in (select ' ~ key ~ ' from rows_removed)' if key }};
     insert into {{ target }} ({{ columns }}) select * from rows_added
+    {% endif %}
 {% endmacro %}

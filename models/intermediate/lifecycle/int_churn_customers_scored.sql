@@ -1,6 +1,6 @@
--- Grain: one row per as_of_date, stage (holdout, serving) and customer: what the models say of them.
--- A view: of each customer all is reckoned from one row, and nobody is looked up again. A model that
--- is not there says NULL. orchestration/churn_classifier.py has the formula of the behaviour model.
+-- Grain: one row per as_of_date, stage (holdout, serving) and customer, as the models see them.
+-- A view: of each customer all is reckoned from one row, and nobody is looked up again. A model
+-- that is not there says NULL. orchestration/churn_classifier.py has the behaviour model's formula.
 {{ config(materialized='view') }}
 {% set features = churn_features() %}
 with
@@ -28,7 +28,7 @@ classifiers as (
 ),
 
 parameters as (
-    select * from {{ ref('int_purchase_parameters_spread') }}
+    select * from {{ ref('int_purchase_parameters_served') }}
 ),
 
 histories as (

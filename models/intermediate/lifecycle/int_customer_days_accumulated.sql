@@ -63,61 +63,77 @@ days as (
     select
         customer_id,
         activity_date,
-        sum(order_count) > 0 as is_purchase_day,
-        {% for column in [
-            'order_count', 'unit_count', 'returned_unit_count', 'gross_amount', 'discount_amount',
-            'net_amount', 'refund_amount', 'cost_amount'
-        ] -%}
-        coalesce(sum({{ column }}), 0) as {{ column }},
+        cast(sum(order_count) as bigint) as order_count,
+        {% for column in ['unit_count', 'returned_unit_count'] -%}
+        cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
         {% endfor -%}
-        sum(unknown_cost_count) as unknown_cost_count
+        {% for column in [
+            'gross_amount', 'discount_amount', 'net_amount', 'refund_amount', 'cost_amount'
+        ] -%}
+        cast(coalesce(sum({{ column }}), 0) as decimal(18, 2)) as {{ column }},
+        {% endfor -%}
+        cast(sum(unknown_cost_count) as bigint) as unknown_cost_count
     from activities
     group by customer_id, activity_date
 ),
 
-days_numbered as (
+purchase_days_marked as (
     select
         *,
-        case when is_purchase_day then activity_date end as purchase_date,
-        net_amount - refund_amount - cost_amount as margin_amount,
-        sum(case when is_purchase_day then 1 else 0 end) over history as purchase_day_count
+        case when order_count > 0 then 1 else 0 end as purchase_day_count,
+        case when order_count > 0 then activity_date end as purchase_date,
+        case when order_count > 0 then net_amount end as purchase_day_net_amount,
+        net_amount - refund_amount as net_amount_after_refunds
     from days
-    window history as (partition by customer_id order by activity_date rows unbounded preceding)
 ),
 
-first_days_marked as (
+-- One window for all of it: a sort of all customers' days.
+-- One window, so that customers' days are sorted once.
+history_summed as (
     select
-        *,
-        case when is_purchase_day and purchase_day_count = 1 then net_amount else 0 end
-            as first_day_net_amount
-    from days_numbered
+        customer_id,
+        activity_date,
+        first_value(purchase_date ignore nulls) over history as first_order_date,
+        last_value(purchase_date ignore nulls) over history as last_order_date,
+        coalesce(first_value(purchase_day_net_amount ignore nulls) over history, 0)
+            as first_day_net_amount,
+        {% for column in [
+            'purchase_day_count', 'order_count', 'unit_count', 'returned_unit_count',
+            'gross_amount', 'discount_amount', 'net_amount', 'refund_amount',
+            'net_amount_after_refunds', 'cost_amount', 'unknown_cost_count'
+        ] -%}
+        sum({{ column }}) over history as {{ column }},
+        {% endfor -%}
+        lead(activity_date, 1, date '9999-12-31') over customer_days as valid_to_date
+    from purchase_days_marked
+    window
+        customer_days as (partition by customer_id order by activity_date),
+        history as (partition by customer_id order by activity_date rows unbounded preceding)
 ),
 
 days_accumulated as (
     select
         customer_id,
         activity_date,
-        lead(activity_date, 1, date '9999-12-31') over customer_days as valid_to_date,
+        valid_to_date,
         cast(purchase_day_count as bigint) as purchase_day_count,
-        min(purchase_date) over history as first_order_date,
-        max(purchase_date) over history as last_order_date,
+        first_order_date,
+        last_order_date,
         {% for column in ['order_count', 'unit_count', 'returned_unit_count'] -%}
-        cast(sum({{ column }}) over history as bigint) as {{ column }},
+        cast({{ column }} as bigint) as {{ column }},
         {% endfor -%}
-        {% for column in ['gross_amount', 'discount_amount', 'net_amount', 'refund_amount'] -%}
-        cast(sum({{ column }}) over history as decimal(18, 2)) as {{ column }},
+        {% for column in [
+            'gross_amount', 'discount_amount', 'net_amount', 'refund_amount',
+            'net_amount_after_refunds'
+        ] -%}
+        cast({{ column }} as decimal(18, 2)) as {{ column }},
         {% endfor -%}
-        cast(sum(net_amount - refund_amount) over history as decimal(18, 2))
-            as net_amount_after_refunds,
-        cast(sum(first_day_net_amount) over history as decimal(18, 2)) as first_day_net_amount,
+        first_day_net_amount,
         case
-            when sum(unknown_cost_count) over history = 0
-                then cast(sum(margin_amount) over history as decimal(18, 2))
+            when unknown_cost_count = 0
+                then cast(net_amount_after_refunds - cost_amount as decimal(18, 2))
         end as margin_amount
-    from first_days_marked
-    window
-        customer_days as (partition by customer_id order by activity_date),
-        history as (partition by customer_id order by activity_date rows unbounded preceding)
+    from history_summed
 )
 
 select * from days_accumulated

@@ -41,17 +41,14 @@ months_in_order as (
         net_amount,
         net_amount_after_refunds_by_order_date,
         margin_amount,
-        min(month_start_date) over (partition by customer_id) as first_month_start_date,
+        first_value(month_start_date) over customer_months as first_month_start_date,
         cast(
-            sum(order_count) over (
-                partition by customer_id order by month_start_date rows unbounded preceding
-            ) as bigint
+            sum(order_count) over (customer_months rows unbounded preceding) as bigint
         ) as cumulative_order_count,
-        lag(last_order_date) over (partition by customer_id order by month_start_date)
-            as previous_order_date,
-        lead(month_start_date) over (partition by customer_id order by month_start_date)
-            as next_month_start_date
+        lag(last_order_date) over customer_months as previous_order_date,
+        lead(month_start_date) over customer_months as next_month_start_date
     from months
+    window customer_months as (partition by customer_id order by month_start_date)
 )
 
 select * from months_in_order

@@ -64,15 +64,23 @@ favourite_payment_methods as (
     group by customer_id
 ),
 
+order_categories as (
+    select
+        lines.order_id,
+        products.category
+    from lines
+    inner join products on lines.product_id = products.product_id
+    group by lines.order_id, products.category
+),
+
 categories as (
     select
         orders.customer_id,
-        products.category,
-        count(distinct orders.order_id) as order_count
+        order_categories.category,
+        count(*) as order_count
     from orders
-    inner join lines on orders.order_id = lines.order_id
-    inner join products on lines.product_id = products.product_id
-    group by orders.customer_id, products.category
+    inner join order_categories on orders.order_id = order_categories.order_id
+    group by orders.customer_id, order_categories.category
 ),
 
 favourite_categories as (

@@ -13,15 +13,9 @@ lines as (
     select order_id, product_id from {{ ref('fct_order_lines') }}
 ),
 
-customer_days as (
-    select
-        customer_id,
-        order_date,
-        lag(order_date) over customer as previous_order_date,
-        lead(order_date, 1, date '9999-12-31') over customer as next_order_date
-    from orders
-    group by customer_id, order_date
-    window customer as (partition by customer_id order by order_date)
+purchase_days as (
+    select customer_id, order_date, purchase_day_count, next_order_date
+    from {{ ref('int_purchase_days_spaced') }}
 ),
 
 product_days as (
@@ -39,15 +33,15 @@ customer_products as (
         product_days.customer_id,
         product_days.product_id,
         product_days.order_date,
-        customer_days.previous_order_date is not null as is_repeat_day,
-        customer_days.next_order_date,
+        purchase_days.purchase_day_count > 1 as is_repeat_day,
+        purchase_days.next_order_date,
         min(product_days.order_date) over purchases as first_bought_date,
         lag(product_days.order_date) over purchases as previous_bought_date,
         lead(product_days.order_date, 1, date '9999-12-31') over purchases as valid_to_date
     from product_days
-    inner join customer_days
-        on product_days.customer_id = customer_days.customer_id
-        and product_days.order_date = customer_days.order_date
+    inner join purchase_days
+        on product_days.customer_id = purchase_days.customer_id
+        and product_days.order_date = purchase_days.order_date
     window purchases as (
         partition by product_days.customer_id, product_days.product_id
         order by product_days.order_date

@@ -86,17 +86,34 @@ outcomes as (
     from referrals
 ),
 
+outcomes_asked_for as (
+    select
+        outcome,
+        product_key,
+        min(month_start_date) as from_date
+    from windows_passed
+    group by outcome, product_key
+),
+
 -- Windows begin with a month, so a customer's first outcome of each month tells all of them, and a
 -- window meets them by equal months.
 outcomes_first as (
     select
-        customer_id,
-        outcome,
-        product_key,
-        cast(date_trunc('month', happened_on) as date) as outcome_month,
-        min(happened_at) as happened_at
+        outcomes.customer_id,
+        outcomes.outcome,
+        outcomes.product_key,
+        cast(date_trunc('month', outcomes.happened_on) as date) as outcome_month,
+        min(outcomes.happened_at) as happened_at
     from outcomes
-    group by customer_id, outcome, product_key, cast(date_trunc('month', happened_on) as date)
+    inner join outcomes_asked_for
+        on outcomes.outcome = outcomes_asked_for.outcome
+        and outcomes.product_key = outcomes_asked_for.product_key
+        and outcomes.happened_on >= outcomes_asked_for.from_date
+    group by
+        outcomes.customer_id,
+        outcomes.outcome,
+        outcomes.product_key,
+        cast(date_trunc('month', outcomes.happened_on) as date)
 ),
 
 outcome_months as (

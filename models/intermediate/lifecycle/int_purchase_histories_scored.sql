@@ -9,7 +9,7 @@ purchase_histories as (
 ),
 
 parameters as (
-    select * from {{ ref('int_purchase_parameters_spread') }}
+    select * from {{ ref('int_purchase_parameters_served') }}
 ),
 
 expectations as (

@@ -79,21 +79,20 @@ customers_valued as (
 -- The highest predictions of those who make up the lower tiers: equals are of one tier.
 tiers as (
     select
-        as_of_date,
         {% for tier, share in tier_shares.items() -%}
-        {{ highest_of_lowest('predicted_net_amount_365d', share) }} as {{ tier }}_above_amount
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        {{ highest_of_lowest('predicted_net_amount_365d', share) }} as {{ tier }}_above_amount,
+        {% endfor -%}
+        as_of_date
     from customers_valued
     group by as_of_date
 ),
 
 customers_tiered as (
     select
-        customers_valued.*,
         {% for tier in tier_shares -%}
-        tiers.{{ tier }}_above_amount{{ ',' if not loop.last }}
-        {% endfor %}
+        tiers.{{ tier }}_above_amount,
+        {% endfor -%}
+        customers_valued.*
     from customers_valued
     inner join tiers on customers_valued.as_of_date = tiers.as_of_date
 ),
@@ -125,7 +124,8 @@ customer_clv as (
         case
             when predicted_net_amount_365d is null then null
             {% for tier in tier_shares -%}
-            when coalesce(predicted_net_amount_365d > {{ tier }}_above_amount, true) then '{{ tier }}'
+            when coalesce(predicted_net_amount_365d > {{ tier }}_above_amount, true)
+                then '{{ tier }}'
             {% endfor -%}
             else 'low'
         end as spend_tier,

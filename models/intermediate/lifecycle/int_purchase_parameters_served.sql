@@ -27,11 +27,11 @@ parameters as (
     group by state_date
 ),
 
-parameters_spread as (
+parameters_served as (
     select
-        parameters.*,
+        *,
         coalesce(bg_nbd_reason, mbg_nbd_reason, gamma_gamma_reason) as ineligible_reason
     from parameters
 )
 
-select * from parameters_spread
+select * from parameters_served
