@@ -22,12 +22,14 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster_dbt import DbtCliResource
 from shops import PROJECT
 
+from orchestration.build_results import PublishError
 from orchestration.dbt_project import TRANSLATOR, read_manifest
 from orchestration.judgement import QUESTIONS, Judgement, Outcome
 from orchestration.landing import NotLanded, digest, stamps, wait_until_landed
+from orchestration.lock import Busy
 from orchestration.publish import publish
 from orchestration.run_launcher import WatchedRunLauncher, lock_file
-from orchestration.steps import error_of
+from orchestration.steps import BuildFailed, outcome_of
 
 
 def dbt_nodes(*kinds: str) -> dict[str, dict[str, Any]]:
@@ -116,7 +118,7 @@ def test_a_judgement_of_severity_error_stops_the_publication(
     )
     job = dg.Definitions(
         assets=[published], asset_checks=[judgements], executor=dg.in_process_executor
-    ).get_implicit_global_asset_job_def()
+    ).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         run = job.execute_in_process(instance=instance, raise_on_error=False)
     assert run.success == (severity == "warn")
@@ -124,17 +126,19 @@ def test_a_judgement_of_severity_error_stops_the_publication(
 
 
 def test_what_may_pass_is_tried_again_and_a_failed_check_is_not() -> None:
-    """A lock or a full disk passes; that two rows have one key does not."""
-    passing = (
-        "cartwright.duckdb is being written by process 7 (dbt build)",
-        "IO Error: Could not set lock on file",
-        "[Errno 28] No space left on device",
-    )
-    for message in passing:
-        assert not isinstance(error_of(message), dg.Failure)
-    failure = error_of("unique_fct_orders_order_id: 2 rows")
-    assert isinstance(failure, dg.Failure)
-    assert not failure.allow_retries
+    """A lock or a full disk passes; that two rows have one key does not. Each time later."""
+    for error in (
+        BuildFailed("cartwright.duckdb is being written by process 7 (dbt build)"),
+        duckdb.IOException("IO Error: Could not set lock on file"),
+        OSError(28, "No space left on device"),
+        Busy("marts.duckdb is being written"),
+    ):
+        tries = [outcome_of(error, number) for number in range(4)]
+        waits = [each.seconds_to_wait for each in tries if isinstance(each, dg.RetryRequested)]
+        assert waits == [30, 60, 120]
+        assert isinstance(tries[-1], dg.Failure)
+    for lasting in (BuildFailed("unique_fct_orders_order_id: 2 rows"), PublishError("no build")):
+        assert isinstance(outcome_of(lasting, 0), dg.Failure)
 
 
 def test_every_step_that_opens_the_work_file_is_in_the_pool(definitions: Any) -> None:
@@ -152,7 +156,7 @@ def test_every_step_that_opens_the_work_file_is_in_the_pool(definitions: Any) ->
 
 def test_the_schedule_is_on_at_five_by_the_shops_clock(definitions: Any) -> None:
     """Winter and summer."""
-    schedule = definitions.resolve_schedule_def("daily_refresh_at_five")
+    schedule = definitions.resolve_schedule_def("daily_refresh_schedule")
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     for day in (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC)):
         ticks = schedule_execution_time_iterator(
@@ -162,9 +166,9 @@ def test_the_schedule_is_on_at_five_by_the_shops_clock(definitions: Any) -> None
         assert (tick.hour, tick.minute) == (5, 0)
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(instance, datetime(2026, 1, 15, 4, tzinfo=UTC))
-        (request,) = schedule.evaluate_tick(context).run_requests
+        requests = schedule.evaluate_tick(context).run_requests
     assert definitions.resolve_job_def("daily_refresh").name == schedule.job_name
-    assert request.run_key
+    assert len(requests) == 1
 
 
 @pytest.fixture
