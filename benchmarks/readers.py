@@ -25,12 +25,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import duckdb
+
 from benchmarks.handmade import MARTS, HandmadeBuild
 from orchestration.publish import publish
 
 # Runs in the reader's own Python, with its own DuckDB: nothing of this project is imported.
 READER = """
-import json, sys, time
+import json, os, sys, time
 import duckdb
 folder, kind, marts = sys.argv[1], sys.argv[2], sys.argv[3].split(",")
 def once():
@@ -52,9 +54,9 @@ def once():
     return found
 print("ready", flush=True)
 for line in sys.stdin:
-    pass_until = time.time() + float(line)
+    stop = line.strip()
     seconds, builds, faults, mixed = [], set(), [], 0
-    while time.time() < pass_until:
+    while not os.path.exists(stop):
         start = time.perf_counter()
         try:
             found = once()
@@ -85,10 +87,10 @@ class Reader:
     process: subprocess.Popen[str]
     told: list[dict[str, Any]] = field(default_factory=list)
 
-    def go(self, seconds: float) -> None:
-        """Let it read for so long."""
+    def go(self, stop: Path) -> None:
+        """Let it read until there is a file of that name."""
         assert self.process.stdin
-        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.write(f"{stop}\n")
         self.process.stdin.flush()
 
     def answer(self) -> str:
@@ -102,6 +104,8 @@ class Reader:
 
 def python_with(version: str, scratch: Path) -> Path:
     """A Python with that version of DuckDB, in an environment of its own."""
+    if version == duckdb.__version__:
+        return Path(sys.executable)
     folder = scratch / f"duckdb-{version}"
     python = folder / "bin" / "python"
     if not python.exists():
@@ -149,19 +153,22 @@ def run(options: argparse.Namespace, scratch: Path) -> int:
     for reader in readers:
         reader.answer()
     holder = start("held", pythons[options.versions[-1]], HOLDER, str(build.published), MARTS[0])
-    holder.go(0)
+    holder.go(scratch)
     held = holder.answer()
     beside_holder = publish_all(build, range(3, 6))
     busy: list[float] = []
     for phase in ("quiet", "publishing"):
-        seconds = max(alone) * options.publications * 2 if phase == "publishing" else 5.0
+        stop = scratch / f"stop-{phase}"
         for reader in readers:
-            reader.go(seconds)
+            reader.go(stop)
         if phase == "publishing":
             busy = publish_all(build, range(6, 6 + options.publications))
+        else:
+            time.sleep(options.quiet)
+        stop.touch()
         for reader in readers:
             reader.told.append(json.loads(reader.answer()))
-    holder.go(0)
+    holder.go(scratch)
     is_held = holder.answer() == held
     for reader in [*readers, holder]:
         assert reader.process.stdin
@@ -221,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="of DuckDB, each installed from PyPI in an environment of its own (1.1.3 1.5.5)",
     )
     parser.add_argument("--rows", type=int, default=50_000, help="of each of four marts")
+    parser.add_argument("--quiet", type=float, default=5.0, help="seconds to read without builds")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         try:
