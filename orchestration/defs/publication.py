@@ -22,7 +22,7 @@ from orchestration.settings import (
     target_folder,
     warehouse_file,
 )
-from orchestration.steps import POOL, BuildFailed, step
+from orchestration.steps import BUILD, POOL, BuildFailed, step
 
 GROUP, OWNERS = "published", ["team:data-engineering"]
 MARTS = [
@@ -116,7 +116,7 @@ def marts_of_past_days(
         while day < last.date():
             folder = published_folder() / "as_of" / day.isoformat()
             target = warehouse.parent / "target"
-            arguments = ["build", "--vars", f"{{as_of_date: {day}}}"]
+            arguments = [*BUILD, "--vars", f"{{as_of_date: {day}}}"]
             with environment(CARTWRIGHT_WAREHOUSE=str(warehouse)):
                 invocation = dbt.cli(arguments, target_path=target, raise_on_error=False)
                 for event in invocation.stream_raw_events():

@@ -24,7 +24,7 @@ from orchestration.judgement import QUESTIONS, judge_file
 from orchestration.landing import digest, wait_until_landed
 from orchestration.publish import publish
 from orchestration.settings import published_folder, raw_path, target_folder, warehouse_file
-from orchestration.steps import POOL, BuildFailed, step
+from orchestration.steps import BUILD, POOL, BuildFailed, step
 
 MANIFEST = read_manifest()
 NODES: dict[str, dict[str, Any]] = {**MANIFEST["nodes"], **MANIFEST["sources"]}
@@ -50,7 +50,7 @@ def warehouse(
     """`dbt build` on the work file, once the raw folder has landed."""
     with step(context):
         note_raw_files(context)
-        arguments = ["build", *(["--full-refresh"] if config.full_refresh else [])]
+        arguments = [*BUILD, *(["--full-refresh"] if config.full_refresh else [])]
         started_at = time.time()
         invocation = dbt.cli(
             arguments, context=context, target_path=target_folder(), raise_on_error=False

@@ -22,6 +22,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster_dbt import DbtCliResource
 from shops import PROJECT
 
+from benchmarks.handmade import HandmadeBuild
 from orchestration.build_results import PublishError
 from orchestration.dbt_project import TRANSLATOR, read_manifest
 from orchestration.judgement import QUESTIONS, Judgement, Outcome
@@ -95,14 +96,13 @@ def test_a_run_tells_rows_columns_checks_and_publishes(refreshed: Built) -> None
 
 @pytest.mark.parametrize("severity", ["error", "warn"])
 def test_a_judgement_of_severity_error_stops_the_publication(
-    refreshed: Built,
     definitions: Any,
     severity: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And one of severity warn is told, while readers get the build."""
-    monkeypatch.setenv("CARTWRIGHT_PUBLISH_DIR", str(tmp_path / "published"))
+    made_by_hand(tmp_path, monkeypatch)
     broken = next(question for question in QUESTIONS if question.severity == severity)
     monkeypatch.setattr(
         "orchestration.defs.warehouse.judge_file",
@@ -276,17 +276,26 @@ shutil.copytree({target!r}, os.environ["DBT_TARGET_PATH"], dirs_exist_ok=True)
 """
 
 
+def made_by_hand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> HandmadeBuild:
+    """A build that no dbt has made, where the steps of a run look for one."""
+    build = HandmadeBuild(folder, rows=10)
+    build.make(0)
+    monkeypatch.setenv("CARTWRIGHT_WAREHOUSE", str(build.warehouse))
+    monkeypatch.setenv("CARTWRIGHT_PUBLISH_DIR", str(build.published))
+    monkeypatch.setenv("DBT_TARGET_PATH", str(build.target))
+    return build
+
+
 def test_marts_of_past_days_are_beside_todays(
-    refreshed: Built, definitions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    definitions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A range of days in one run: a copy is built, and neither readers nor the work file change."""
-    monkeypatch.setenv("CARTWRIGHT_PUBLISH_DIR", str(tmp_path))
-    publish(refreshed.warehouse, refreshed.target, tmp_path)
-    before = (tmp_path / "marts.duckdb").read_bytes(), refreshed.warehouse.read_bytes()
+    build = made_by_hand(tmp_path / "build", monkeypatch)
+    publish(build.warehouse, build.target, build.published)
+    files = (build.published / "marts.duckdb", build.warehouse)
+    before = [file.read_bytes() for file in files]
     fake, log = tmp_path / "dbt", tmp_path / "log"
-    fake.write_text(
-        FAKE_DBT.format(python=sys.executable, log=str(log), target=str(refreshed.target))
-    )
+    fake.write_text(FAKE_DBT.format(python=sys.executable, log=str(log), target=str(build.target)))
     fake.chmod(0o755)
     job = definitions.resolve_job_def("backfill")
     with dg.DagsterInstance.ephemeral() as instance:
@@ -300,11 +309,12 @@ def test_marts_of_past_days_are_beside_todays(
         )
     assert run.success
     days = ("2024-01-01", "2024-01-02")
-    copy = refreshed.warehouse.parent / "backfill" / refreshed.warehouse.name
+    copy = build.warehouse.parent / "backfill" / build.warehouse.name
     said = [json.loads(line) for line in log.read_text().splitlines()]
-    assert said == [[["build", "--vars", f"{{as_of_date: {day}}}"], str(copy)] for day in days]
-    assert sorted(path.name for path in (tmp_path / "as_of").iterdir()) == [*days]
+    assert [warehouse for _, warehouse in said] == [str(copy)] * 2
+    assert [arguments[-1] for arguments, _ in said] == [f"{{as_of_date: {day}}}" for day in days]
+    assert sorted(path.name for path in (build.published / "as_of").iterdir()) == [*days]
     for day in days:
-        assert (tmp_path / "as_of" / day / "marts.duckdb").exists()
-    assert before == ((tmp_path / "marts.duckdb").read_bytes(), refreshed.warehouse.read_bytes())
+        assert (build.published / "as_of" / day / "marts.duckdb").exists()
+    assert [file.read_bytes() for file in files] == before
     assert not copy.parent.exists()
