@@ -57,6 +57,11 @@ def first_day() -> str:
     return os.environ.get("CARTWRIGHT_FIRST_DAY") or "2020-01-01"
 
 
+def refresh_cron() -> str:
+    """When the daily refresh starts, by the clock of the reporting time zone."""
+    return os.environ.get("CARTWRIGHT_REFRESH_CRON") or "0 5 * * *"
+
+
 def reporting_timezone() -> str:
     """The zone whose midnight ends a day, and by whose clock the daily refresh starts."""
     return str(dbt_variable("reporting_timezone"))

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.settings import reporting_timezone
+from orchestration.settings import refresh_cron, reporting_timezone
 
 PAST_DAYS = dg.AssetSelection.assets("marts_of_past_days")
 EVERYTHING = dg.AssetSelection.all() - PAST_DAYS
@@ -28,13 +28,13 @@ backfill = dg.define_asset_job(
     PAST_DAYS,
     description="The marts as past days knew them, a range of days in one run.",
 )
-at_five = dg.ScheduleDefinition(
-    name="daily_refresh_at_five",
+every_day = dg.ScheduleDefinition(
+    name="daily_refresh_schedule",
     job=daily_refresh,
-    cron_schedule="0 5 * * *",
+    cron_schedule=refresh_cron(),
     execution_timezone=reporting_timezone(),
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="At 05:00 by the clock of the shop's days.",
 )
 
-defs = dg.Definitions(jobs=[daily_refresh, full_rebuild, publish, backfill], schedules=[at_five])
+defs = dg.Definitions(jobs=[daily_refresh, full_rebuild, publish, backfill], schedules=[every_day])

@@ -22,7 +22,7 @@ from orchestration.settings import (
     target_folder,
     warehouse_file,
 )
-from orchestration.steps import POOL, RETRIES, error_of, step
+from orchestration.steps import BUILD, POOL, BuildFailed, step
 
 GROUP, OWNERS = "published", ["team:data-engineering"]
 MARTS = [
@@ -64,7 +64,6 @@ def _history_spec(mart: history.HistoryMart) -> dg.AssetSpec:
         *(_history_spec(mart) for mart in history.MARTS),
     ],
     pool=POOL,
-    retry_policy=RETRIES,
 )
 def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
     """Publish the last build; tell of KPI alerts that readers see for the first time."""
@@ -102,7 +101,6 @@ def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     deps=MARTS,
     kinds={"duckdb", "parquet"},
     pool=POOL,
-    retry_policy=RETRIES,
 )
 def marts_of_past_days(
     context: dg.AssetExecutionContext, dbt: DbtCliResource
@@ -118,14 +116,14 @@ def marts_of_past_days(
         while day < last.date():
             folder = published_folder() / "as_of" / day.isoformat()
             target = warehouse.parent / "target"
-            arguments = ["build", "--vars", f"{{as_of_date: {day}}}"]
+            arguments = [*BUILD, "--vars", f"{{as_of_date: {day}}}"]
             with environment(CARTWRIGHT_WAREHOUSE=str(warehouse)):
                 invocation = dbt.cli(arguments, target_path=target, raise_on_error=False)
                 for event in invocation.stream_raw_events():
                     if event.raw_event["info"]["name"] in ("LogModelResult", "LogTestResult"):
                         context.log.debug(f"{day}: {event}")
             if invocation.process.wait() and not (target / "run_results.json").exists():
-                raise error_of(str(invocation.get_error()))
+                raise BuildFailed(str(invocation.get_error()))
             manifest = publish(warehouse, target, folder, context.run.job_name, keep=1)
             rows[day.isoformat()] = sum(mart["rows"] for mart in manifest["marts"])
             context.log.info(f"{day}: {rows[day.isoformat()]:,} rows in {folder}")

@@ -24,7 +24,7 @@ from orchestration.judgement import QUESTIONS, judge_file
 from orchestration.landing import digest, wait_until_landed
 from orchestration.publish import publish
 from orchestration.settings import published_folder, raw_path, target_folder, warehouse_file
-from orchestration.steps import POOL, RETRIES, error_of, step
+from orchestration.steps import BUILD, POOL, BuildFailed, step
 
 MANIFEST = read_manifest()
 NODES: dict[str, dict[str, Any]] = {**MANIFEST["nodes"], **MANIFEST["sources"]}
@@ -43,7 +43,6 @@ class BuildConfig(dg.Config):
     dagster_dbt_translator=TRANSLATOR,
     name="dbt_build",
     pool=POOL,
-    retry_policy=RETRIES,
 )
 def warehouse(
     context: dg.AssetExecutionContext, dbt: DbtCliResource, config: BuildConfig
@@ -51,7 +50,7 @@ def warehouse(
     """`dbt build` on the work file, once the raw folder has landed."""
     with step(context):
         note_raw_files(context)
-        arguments = ["build", *(["--full-refresh"] if config.full_refresh else [])]
+        arguments = [*BUILD, *(["--full-refresh"] if config.full_refresh else [])]
         started_at = time.time()
         invocation = dbt.cli(
             arguments, context=context, target_path=target_folder(), raise_on_error=False
@@ -67,7 +66,7 @@ def warehouse(
                 metadata = facts[unique_id].metadata(source["columns"])
                 context.log_event(dg.AssetMaterialization(key, metadata=metadata))
         if not is_good:
-            raise failure(context, invocation, started_at)
+            raise BuildFailed(complaint(context, invocation, started_at))
 
 
 def note_raw_files(context: dg.AssetExecutionContext) -> None:
@@ -92,19 +91,17 @@ def with_facts(context: dg.AssetExecutionContext, event: Any, facts: dict[str, F
     return event.with_metadata({**event.metadata, **found.metadata(node["columns"])})
 
 
-def failure(
+def complaint(
     context: dg.AssetExecutionContext, invocation: DbtCliInvocation, started_at: float
-) -> Exception:
+) -> str:
     """Why the build failed, as its publication is refused where it got so far."""
     results = target_folder() / "run_results.json"
     if results.exists() and results.stat().st_mtime >= started_at:
         try:
             publish(warehouse_file(), target_folder(), published_folder(), context.run.job_name)
         except PublishError as refusal:
-            return error_of(str(refusal))
-    return error_of(
-        str(invocation.get_error()).rpartition("Errors parsed from dbt logs:")[2].strip()
-    )
+            return str(refusal)
+    return str(invocation.get_error()).rpartition("Errors parsed from dbt logs:")[2].strip()
 
 
 sources = [
@@ -124,7 +121,6 @@ sources = [
         for question in QUESTIONS
     ],
     pool=POOL,
-    retry_policy=RETRIES,
 )
 def judgements(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
     """What the build's own marts say of load, models and KPIs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ def refreshed(definitions: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The job daily_refresh on the small shop, with all tests, its places set."""
     folder = tmp_path_factory.mktemp("built")
     raw = write_tables(folder / "raw", small_shop())
+    for path in raw.iterdir():
+        os.utime(path, (0, 0))  # whole since long ago
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CARTWRIGHT_RAW_PATH", str(raw))
         patch.setenv("CARTWRIGHT_WAREHOUSE", str(folder / "cartwright.duckdb"))
@@ -32,6 +35,11 @@ def refreshed(definitions: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
         job = definitions.resolve_job_def("daily_refresh")
         with dg.DagsterInstance.ephemeral() as instance:
             run = job.execute_in_process(instance=instance, raise_on_error=False)
+            errors = [
+                event.step_failure_data.user_failure_data or event.step_failure_data.error
+                for event in run.get_step_failure_events()
+            ]
+            assert run.success, errors
             yield Built(
                 folder / "cartwright.duckdb", folder / "target", folder / "published", raw, run
             )

@@ -22,12 +22,15 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster_dbt import DbtCliResource
 from shops import PROJECT
 
+from benchmarks.handmade import HandmadeBuild
+from orchestration.build_results import PublishError
 from orchestration.dbt_project import TRANSLATOR, read_manifest
 from orchestration.judgement import QUESTIONS, Judgement, Outcome
 from orchestration.landing import NotLanded, digest, stamps, wait_until_landed
+from orchestration.lock import Busy
 from orchestration.publish import publish
 from orchestration.run_launcher import WatchedRunLauncher, lock_file
-from orchestration.steps import error_of
+from orchestration.steps import BuildFailed, outcome_of
 
 
 def dbt_nodes(*kinds: str) -> dict[str, dict[str, Any]]:
@@ -93,14 +96,13 @@ def test_a_run_tells_rows_columns_checks_and_publishes(refreshed: Built) -> None
 
 @pytest.mark.parametrize("severity", ["error", "warn"])
 def test_a_judgement_of_severity_error_stops_the_publication(
-    refreshed: Built,
     definitions: Any,
     severity: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And one of severity warn is told, while readers get the build."""
-    monkeypatch.setenv("CARTWRIGHT_PUBLISH_DIR", str(tmp_path / "published"))
+    made_by_hand(tmp_path, monkeypatch)
     broken = next(question for question in QUESTIONS if question.severity == severity)
     monkeypatch.setattr(
         "orchestration.defs.warehouse.judge_file",
@@ -116,7 +118,7 @@ def test_a_judgement_of_severity_error_stops_the_publication(
     )
     job = dg.Definitions(
         assets=[published], asset_checks=[judgements], executor=dg.in_process_executor
-    ).get_implicit_global_asset_job_def()
+    ).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         run = job.execute_in_process(instance=instance, raise_on_error=False)
     assert run.success == (severity == "warn")
@@ -124,17 +126,19 @@ def test_a_judgement_of_severity_error_stops_the_publication(
 
 
 def test_what_may_pass_is_tried_again_and_a_failed_check_is_not() -> None:
-    """A lock or a full disk passes; that two rows have one key does not."""
-    passing = (
-        "cartwright.duckdb is being written by process 7 (dbt build)",
-        "IO Error: Could not set lock on file",
-        "[Errno 28] No space left on device",
-    )
-    for message in passing:
-        assert not isinstance(error_of(message), dg.Failure)
-    failure = error_of("unique_fct_orders_order_id: 2 rows")
-    assert isinstance(failure, dg.Failure)
-    assert not failure.allow_retries
+    """A lock or a full disk passes; that two rows have one key does not. Each time later."""
+    for error in (
+        BuildFailed("cartwright.duckdb is being written by process 7 (dbt build)"),
+        duckdb.IOException("IO Error: Could not set lock on file"),
+        OSError(28, "No space left on device"),
+        Busy("marts.duckdb is being written"),
+    ):
+        tries = [outcome_of(error, number) for number in range(4)]
+        waits = [each.seconds_to_wait for each in tries if isinstance(each, dg.RetryRequested)]
+        assert waits == [30, 60, 120]
+        assert isinstance(tries[-1], dg.Failure)
+    for lasting in (BuildFailed("unique_fct_orders_order_id: 2 rows"), PublishError("no build")):
+        assert isinstance(outcome_of(lasting, 0), dg.Failure)
 
 
 def test_every_step_that_opens_the_work_file_is_in_the_pool(definitions: Any) -> None:
@@ -152,7 +156,7 @@ def test_every_step_that_opens_the_work_file_is_in_the_pool(definitions: Any) ->
 
 def test_the_schedule_is_on_at_five_by_the_shops_clock(definitions: Any) -> None:
     """Winter and summer."""
-    schedule = definitions.resolve_schedule_def("daily_refresh_at_five")
+    schedule = definitions.resolve_schedule_def("daily_refresh_schedule")
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     for day in (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC)):
         ticks = schedule_execution_time_iterator(
@@ -162,9 +166,9 @@ def test_the_schedule_is_on_at_five_by_the_shops_clock(definitions: Any) -> None
         assert (tick.hour, tick.minute) == (5, 0)
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(instance, datetime(2026, 1, 15, 4, tzinfo=UTC))
-        (request,) = schedule.evaluate_tick(context).run_requests
+        requests = schedule.evaluate_tick(context).run_requests
     assert definitions.resolve_job_def("daily_refresh").name == schedule.job_name
-    assert request.run_key
+    assert len(requests) == 1
 
 
 @pytest.fixture
@@ -272,17 +276,26 @@ shutil.copytree({target!r}, os.environ["DBT_TARGET_PATH"], dirs_exist_ok=True)
 """
 
 
+def made_by_hand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> HandmadeBuild:
+    """A build that no dbt has made, where the steps of a run look for one."""
+    build = HandmadeBuild(folder, rows=10)
+    build.make(0)
+    monkeypatch.setenv("CARTWRIGHT_WAREHOUSE", str(build.warehouse))
+    monkeypatch.setenv("CARTWRIGHT_PUBLISH_DIR", str(build.published))
+    monkeypatch.setenv("DBT_TARGET_PATH", str(build.target))
+    return build
+
+
 def test_marts_of_past_days_are_beside_todays(
-    refreshed: Built, definitions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    definitions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A range of days in one run: a copy is built, and neither readers nor the work file change."""
-    monkeypatch.setenv("CARTWRIGHT_PUBLISH_DIR", str(tmp_path))
-    publish(refreshed.warehouse, refreshed.target, tmp_path)
-    before = (tmp_path / "marts.duckdb").read_bytes(), refreshed.warehouse.read_bytes()
+    build = made_by_hand(tmp_path / "build", monkeypatch)
+    publish(build.warehouse, build.target, build.published)
+    files = (build.published / "marts.duckdb", build.warehouse)
+    before = [file.read_bytes() for file in files]
     fake, log = tmp_path / "dbt", tmp_path / "log"
-    fake.write_text(
-        FAKE_DBT.format(python=sys.executable, log=str(log), target=str(refreshed.target))
-    )
+    fake.write_text(FAKE_DBT.format(python=sys.executable, log=str(log), target=str(build.target)))
     fake.chmod(0o755)
     job = definitions.resolve_job_def("backfill")
     with dg.DagsterInstance.ephemeral() as instance:
@@ -296,11 +309,12 @@ def test_marts_of_past_days_are_beside_todays(
         )
     assert run.success
     days = ("2024-01-01", "2024-01-02")
-    copy = refreshed.warehouse.parent / "backfill" / refreshed.warehouse.name
+    copy = build.warehouse.parent / "backfill" / build.warehouse.name
     said = [json.loads(line) for line in log.read_text().splitlines()]
-    assert said == [[["build", "--vars", f"{{as_of_date: {day}}}"], str(copy)] for day in days]
-    assert sorted(path.name for path in (tmp_path / "as_of").iterdir()) == [*days]
+    assert [warehouse for _, warehouse in said] == [str(copy)] * 2
+    assert [arguments[-1] for arguments, _ in said] == [f"{{as_of_date: {day}}}" for day in days]
+    assert sorted(path.name for path in (build.published / "as_of").iterdir()) == [*days]
     for day in days:
-        assert (tmp_path / "as_of" / day / "marts.duckdb").exists()
-    assert before == ((tmp_path / "marts.duckdb").read_bytes(), refreshed.warehouse.read_bytes())
+        assert (build.published / "as_of" / day / "marts.duckdb").exists()
+    assert [file.read_bytes() for file in files] == before
     assert not copy.parent.exists()

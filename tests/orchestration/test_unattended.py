@@ -1,0 +1,42 @@
+"""The proofs of benchmarks/readers.py and benchmarks/crashes.py, in small."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from benchmarks import crashes, readers
+
+
+def test_readers_see_whole_builds_while_others_are_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of file and Parquet: no error, no mixed build; and who never lets go delays nobody."""
+    options = argparse.Namespace(
+        readers=4, publications=4, versions=[duckdb.__version__], rows=1000, quiet=0.5
+    )
+    assert readers.run(options, tmp_path) == 0
+    assert "errors of readers: 0; reads of mixed builds: 0" in capsys.readouterr().out
+
+
+def test_a_publication_may_be_killed_at_any_moment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Readers have a whole build, and the next publication leaves no trace of the killed one."""
+    crashes.kill_publications(tmp_path, 4, random.Random(1))
+    assert "always a whole one" in capsys.readouterr().out
+
+
+def test_a_full_disk_and_a_read_only_folder_publish_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one sentence each; and when there is room again, it goes on."""
+    crashes.deny_room_and_writing(tmp_path)
+    told = capsys.readouterr().out
+    if "not tried" in told:
+        pytest.skip(told)
+    assert "with room again: published" in told
