@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import streamlit as st
 
 from dashboards.data import labels
 from dashboards.filters import Choices, filter_bar
+from dashboards.formats import NOTHING, Formats
 from dashboards.layout import Context, NothingToShow
 from dashboards.published import (
     Published,
@@ -145,7 +147,9 @@ def _stamp(published: Published, texts: Texts) -> None:
         st.sidebar.caption(
             texts(
                 "stamp",
-                as_of_date=manifest.get("as_of_date") or "–",
+                as_of_date=Formats(texts.language).day(pd.Timestamp(manifest["as_of_date"]))
+                if manifest.get("as_of_date")
+                else NOTHING,
                 build=str(manifest.get("build_id", ""))[:15],
             )
         )

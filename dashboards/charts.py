@@ -5,11 +5,15 @@ Texts come formatted in columns of their own, so that every number reads as on t
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 import pandas as pd
+
+from dashboards.formats import MONTHS
 
 BLUE, ORANGE, GREEN, SKY = "#0a5c97", "#c2510c", "#007a5e", "#8fbcdb"
 GREY, PALE, INK, MUTED = "#9aa5b1", "#e4e9ee", "#1f2933", "#52606d"
@@ -17,7 +21,8 @@ PARTS = [BLUE, "#e69f00", GREEN, "#cc79a7", "#56b4e9", ORANGE, "#6b7785", "#b8a2
 SEQUENCE = ["#eef4f9", "#b9d5ea", "#6aa6d3", "#2b7bb9", "#0a4a7d"]
 DIVERGING = [ORANGE, "#f1c9ad", "#f4f6f8", "#a9cbe4", BLUE]
 FONT = "system-ui, -apple-system, Segoe UI, Liberation Sans, sans-serif"
-DAY_AXIS: dict[str, Any] = {"labelOverlap": True, "grid": False, "tickCount": 8}
+MOST_TICKS = 9
+MONTH_FORMAT, DAY_FORMAT = "%b %Y", "%-d %b"
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -51,6 +56,51 @@ def finish(chart: Chart, height: int | None = None) -> Chart:
         .configure_text(fontSize=12, color=INK)
     )
     return finished
+
+
+def in_language(chart: Chart, language: str) -> dict[str, Any]:
+    """The chart as Vega-Lite, with the axes of a language: Vega itself writes English ones."""
+    # Altair's own check of every part takes longer than all queries of a page.
+    specification = chart.to_dict(validate=False)
+    if language != "en":
+        _translate_axes(specification, MONTHS[language])
+    return specification
+
+
+def _translate_axes(spec: Any, months: Sequence[str]) -> None:
+    for part in spec.values() if isinstance(spec, dict) else spec:
+        if isinstance(part, dict | list):
+            _translate_axes(part, months)
+    axis = spec.get("axis") if isinstance(spec, dict) else None
+    if isinstance(axis, dict) and "format" in axis:
+        month = f"{json.dumps(list(months))}[month(datum.value)]"
+        percent = re.fullmatch(r"(\+?)\.(\d)%", axis["format"])
+        if axis["format"] == MONTH_FORMAT:
+            axis["labelExpr"] = f"{month} + ' ' + year(datum.value)"
+        elif axis["format"] == DAY_FORMAT:
+            axis["labelExpr"] = f"date(datum.value) + ' ' + {month}"
+        elif percent:
+            number = f"format(100 * datum.value, '{percent[1]}.{percent[2]}f')"
+            axis["labelExpr"] = f"replace({number}, '.', ',') + '\u00a0%'"
+        else:
+            axis["labelExpr"] = "replace(datum.label, '.', ',')"
+
+
+def _day_axis(days: pd.Series[Any]) -> alt.Axis:
+    """Ticks where periods begin, few enough to be read."""
+    starts = sorted(pd.to_datetime(days).unique())
+    step = -(-len(starts) // MOST_TICKS)
+    is_monthly = all(start.day == 1 for start in starts)
+    return alt.Axis(
+        grid=False,
+        ticks=False,
+        format=MONTH_FORMAT if is_monthly else DAY_FORMAT,
+        labelOverlap=True,
+        values=[
+            alt.DateTime(year=start.year, month=start.month, date=start.day)
+            for start in starts[::-1][::step]
+        ],
+    )
 
 
 def funnel(rows: pd.DataFrame, no_change: str) -> Chart:
@@ -106,6 +156,7 @@ def bars(
 ) -> Chart:
     """Horizontal bars with their numbers beside them; `color` is a column that holds colours."""
     lowest, highest = float(rows[value].min()), float(rows[value].max())
+    room = 1.1 + 0.035 * int(rows[text].str.len().max())  # for the texts beside the bars
     base = alt.Chart(rows).encode(
         y=alt.Y(
             f"{label}:N",
@@ -117,7 +168,7 @@ def bars(
             f"{value}:Q",
             title=None,
             axis=None,
-            scale=alt.Scale(domain=[min(0.0, lowest), highest * 1.25 or 1.0], nice=False),
+            scale=alt.Scale(domain=[min(0.0, lowest), highest * room or 1.0], nice=False),
         ),
         tooltip=list(tooltip)
         or [alt.Tooltip(f"{label}:N", title=" "), alt.Tooltip(f"{text}:N", title=" ")],
@@ -148,7 +199,7 @@ def lines(
     """Values over time, one line a name; a lone point is a point."""
     axis = alt.Axis(format=".0%" if percent else "~s", domain=False, ticks=False, tickCount=5)
     chart = alt.Chart(rows).encode(
-        x=alt.X(f"{day}:T", title=None, axis=alt.Axis(**DAY_AXIS)),
+        x=alt.X(f"{day}:T", title=None, axis=_day_axis(rows[day])),
         y=alt.Y(f"{value}:Q", title=None, axis=axis, scale=alt.Scale(zero=zero)),
         tooltip=[
             *([alt.Tooltip(f"{name}:N", title=" ")] if name else []),
@@ -174,7 +225,7 @@ def band(rows: pd.DataFrame, percent: bool, names: dict[str, str]) -> Chart:
     Columns: period_start_date, kpi_value, year_ago_value, expected_low, expected_high,
     target_value, status, text, band_text.
     """
-    x = alt.X("period_start_date:T", title=None, axis=alt.Axis(**DAY_AXIS))
+    x = alt.X("period_start_date:T", title=None, axis=_day_axis(rows["period_start_date"]))
     axis = alt.Axis(format=".0%" if percent else "~s", domain=False, ticks=False, tickCount=5)
     named = rows.assign(**{f"name_{key}": name for key, name in names.items()})
     base = alt.Chart(named).encode(x=x)
@@ -290,7 +341,12 @@ def spans(
     log: bool = False,
 ) -> Chart:
     """An interval a row with its middle: quartiles, or a lift with its confidence."""
-    scale = alt.Scale(type="log") if log else alt.Scale()
+    lowest, highest = float(rows[low].min()), float(rows[high].max())
+    scale = (
+        alt.Scale(type="log", domain=[lowest / 8, highest * 4], nice=False)
+        if log
+        else alt.Scale(padding=60)
+    )
     axis = alt.Axis(
         format="+.0%" if percent else "~s",
         domain=False,

@@ -11,6 +11,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from dashboards import charts
 from dashboards.data import labels
 from dashboards.filters import UNKNOWN, Choices, Filters
 from dashboards.formats import Formats, is_missing
@@ -71,7 +72,8 @@ class Context:
 
     def chart(self, chart: Any, alt_text: str) -> None:
         """A chart, with words for those who do not see it."""
-        st.altair_chart(chart, theme=None, width="stretch", alt=alt_text)
+        specification = charts.in_language(chart, self.texts.language)
+        st.vega_lite_chart(spec=specification, theme=None, width="stretch", alt=alt_text)
 
     def table(
         self, mart: str, rows: pd.DataFrame, headings: Mapping[str, str], **options: Any

@@ -9,10 +9,29 @@ from dashboards.published import Published
 
 
 def channel_performance(published: Published, filters: Filters) -> pd.DataFrame:
-    """Each channel over the days: spend, sessions, new customers, revenue and their ratios."""
+    """Each channel over the days: spend, sessions, new customers, revenue and their ratios.
+
+    CAC and ROAS are the KPIs' (paid_cac, roas): of paid channels, over days with tracked sessions.
+    """
     condition, parameters = filters.condition("performance_date", channel="channel")
     return published.query(
         f"""
+        with
+
+        kpis as (
+            select
+                dimension_value as channel,
+                sum(numerator) filter (where kpi = 'paid_cac')::double
+                / nullif(sum(denominator) filter (where kpi = 'paid_cac'), 0)::double as cac,
+                sum(numerator) filter (where kpi = 'roas')::double
+                / nullif(sum(denominator) filter (where kpi = 'roas'), 0)::double as roas
+            from agg_kpi_daily
+            where
+                kpi in ('paid_cac', 'roas') and dimension = 'channel'
+                and kpi_date between $first_date and $last_date
+            group by dimension_value
+        )
+
         select
             channel,
             bool_or(is_paid) as is_paid,
@@ -25,9 +44,10 @@ def channel_performance(published: Published, filters: Filters) -> pd.DataFrame:
             sum(margin_after_ads_amount) as margin_after_ads_amount,
             sum(converted_session_count)::double / nullif(sum(session_count), 0)
                 as conversion_rate,
-            sum(spend_amount)::double / nullif(sum(new_customer_count), 0) as cac,
-            sum(net_amount)::double / nullif(sum(spend_amount), 0) as roas
+            any_value(kpis.cac) as cac,
+            any_value(kpis.roas) as roas
         from agg_channel_performance
+        left join kpis using (channel)
         where {condition}
         group by channel
         order by net_amount desc nulls last, channel

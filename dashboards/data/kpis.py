@@ -89,6 +89,30 @@ def kpi_by_part(published: Published, kpi: str, period: str, filters: Filters) -
     )
 
 
+def kpi_over_days(published: Published, kpi: str, filters: Filters) -> float | None:
+    """One KPI over all of the days, of the whole shop or of the chosen channels.
+
+    Right for KPIs whose days add up (dim_kpis.is_sum_of_days); None where nothing is known.
+    """
+    dimension = "channel" if filters.of("channel") else "total"
+    condition, parameters = filters.condition("kpi_date", channel="dimension_value")
+    rows = published.query(
+        f"""
+        select
+            sum(numerator)::double / case when count(denominator) = 0 then 1
+                else nullif(sum(denominator), 0)::double end as kpi_value
+        from agg_kpi_daily
+        where kpi = $kpi and dimension = $dimension and {condition}
+        having count(*) > 0
+        """,
+        kpi=kpi,
+        dimension=dimension,
+        **parameters,
+    )
+    value = None if rows.empty else rows["kpi_value"].iloc[0]
+    return None if value is None or pd.isna(value) else float(value)
+
+
 def alerts(published: Published, filters: Filters) -> pd.DataFrame:
     """Runs of periods that were out of their band or off their target within the days."""
     return published.query(

@@ -32,7 +32,7 @@ def opportunities(
             opportunities.*, profiles.rfm_segment, profiles.country, profiles.first_channel
         {JOINED}
         where (len($kinds) = 0 or list_contains($kinds, opportunities.kind)) and {condition}
-        order by opportunities.priority_rank, opportunities.customer_id
+        order by opportunities.priority_score desc, opportunities.customer_id, opportunities.kind
         {f"limit {count}" if count else ""}
         """,
         kinds=list(kinds),

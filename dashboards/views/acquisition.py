@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.data import acquisition
-from dashboards.layout import Context, tip
+from dashboards.data import acquisition, kpis
+from dashboards.layout import Context, escaped, tip
 
 MART = "agg_channel_performance"
 # What a shop's LTV:CAC is judged by: the KPI's benchmark is drawn, this is where money is lost.
@@ -34,29 +34,30 @@ def show(context: Context) -> None:
 
 def _tiles(context: Context, channels: pd.DataFrame) -> None:
     texts, write = context.texts, context.write
-    spend = float(channels["spend_amount"].astype(float).sum())
     customers = int(channels["new_customer_count"].sum())
-    paid = channels[channels["is_paid"]]
-    paid_net = float(paid["net_amount"].astype(float).sum())
-    paid_spend = float(paid["spend_amount"].astype(float).sum())
+    known = kpis.definitions(context.published).set_index("kpi")
+    known["name"] = context.own(known, "kpi_name")
+    cac = "paid_cac" if context.filters.of("channel") else "cac"
+
+    def tile(kpi: str) -> tuple[str, str, str]:
+        value = kpis.kpi_over_days(context.published, kpi, context.filters)
+        definition = known.loc[kpi]
+        return (
+            definition["name"],
+            write.kpi(value, definition["unit"]),
+            escaped(definition["formula"]),
+        )
+
     context.tiles(
         [
-            (texts("spend"), write.money(spend, 0), context.define(f"{MART}.spend_amount")),
+            tile("ad_spend"),
             (
                 texts("new_customers"),
                 write.number(customers),
                 context.define(f"{MART}.new_customer_count"),
             ),
-            (
-                texts("blended_cac"),
-                write.money(spend / customers if customers else None),
-                context.define(f"{MART}.day_blended_cac"),
-            ),
-            (
-                texts("paid_roas"),
-                write.number(paid_net / paid_spend if paid_spend else None, 2),
-                context.define(f"{MART}.roas"),
-            ),
+            tile(cac),
+            tile("roas"),
         ]
     )
 

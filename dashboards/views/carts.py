@@ -23,6 +23,7 @@ def show(context: Context) -> None:
     with left:
         _stages(context, sums)
     with right:
+        context.section("abandonment_by_part", f"{MART}.abandonment_rate")
         part = choices.one(
             "part",
             texts("breakdown"),
@@ -30,6 +31,7 @@ def show(context: Context) -> None:
             texts,
             default="device",
             widget=partial(st.segmented_control, required=True),
+            label_visibility="collapsed",
         )
         _by_part(context, part)
     period = choices.one(
@@ -102,7 +104,6 @@ def _by_part(context: Context, part: str) -> None:
     rows["name"] = rows["code"].map(name)
     rows["text"] = rows["abandonment_rate"].map(write.percent)
     rows["mature_text"] = rows["mature_cart_count"].map(write.number)
-    context.section("abandonment_by_part", f"{MART}.abandonment_rate")
     context.chart(
         charts.bars(
             rows.sort_values("abandonment_rate", ascending=False),
@@ -119,10 +120,13 @@ def _over_time(context: Context, period: str) -> None:
     texts, write = context.texts, context.write
     rows = carts.carts_over_time(context.published, period, context.filters)
     left, right = st.columns(2, gap="large")
-    for column, value in ((left, "abandonment_rate"), (right, "recovery_rate")):
+    for column, value, is_over in (
+        (left, "abandonment_rate", rows["mature_cart_count"] == rows["cart_count"]),
+        (right, "recovery_rate", rows["settled_cart_count"] == rows["abandoned_cart_count"]),
+    ):
         with column:
             context.section(f"{value}_over_time", f"{MART}.{value}")
-            known = rows[rows[value].notna()].copy()
+            known = rows[rows[value].notna() & is_over].copy()
             if known.empty:
                 st.info(texts("not_mature"), icon=":material/hourglass_empty:")
                 continue

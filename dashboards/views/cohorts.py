@@ -21,7 +21,7 @@ SHOWN_MONTHS = 24
 def show(context: Context) -> None:
     """The page."""
     texts, choices, published = context.texts, context.choices, context.published
-    left, middle, right = st.columns([2, 1.6, 1.4], vertical_alignment="bottom")
+    left, middle, right = st.columns([1.5, 2, 1.2], vertical_alignment="bottom")
     with left:
         measure = choices.one(
             "measure",

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.data import opportunities
+from dashboards.formats import NOTHING
 from dashboards.layout import Context, tip
 
 MART = "fct_customer_opportunities"
@@ -86,7 +87,8 @@ def _list(context: Context, rows: pd.DataFrame, names: dict[str, str]) -> None:
     shown = rows.head(SHOWN_ROWS).copy()
     shown["kind"] = shown["kind"].map(lambda code: names.get(code, code))
     shown["rfm_segment"] = shown["rfm_segment"].map(context.namer("rfm_segment"))
-    shown["channel"] = shown["channel"].map(context.namer())
+    shown["channel"] = [NOTHING if pd.isna(code) else texts.code(code) for code in shown["channel"]]
+    shown["priority_score"] = shown["priority_score"].map(lambda score: write.number(score, 1))
     shown["action"] = context.own(shown, "action")
     for column in ("value_amount", "expected_amount"):
         shown[column] = shown[column].map(write.money)
@@ -95,13 +97,13 @@ def _list(context: Context, rows: pd.DataFrame, names: dict[str, str]) -> None:
         MART,
         shown,
         {
-            "priority_rank": "#",
+            "priority_score": texts("priority"),
             "customer_id": texts("customer"),
             "kind": texts("kind"),
             "rfm_segment": texts("segment"),
+            "evidence": texts("evidence"),
             "action": texts("action"),
             "channel": texts("by_which"),
-            "evidence": texts("evidence"),
             "value_amount": texts("value"),
             "expected_amount": texts("expected"),
             "expires_date": texts("expires"),
