@@ -93,12 +93,18 @@ class Context:
             **options,
         )
 
-    def download(self, rows: pd.DataFrame, name: str) -> None:
-        """A button that gives the rows as CSV, made when it is asked for."""
+    def download(
+        self,
+        rows: pd.DataFrame,
+        name: str,
+        count: int | None = None,
+        more: Callable[[], pd.DataFrame] | None = None,
+    ) -> None:
+        """A button that gives the rows as CSV; `more` gives all `count` of them when asked."""
         as_of_date = self.published.manifest.get("as_of_date") or ""
         st.download_button(
-            self.texts("download", count=self.write.number(len(rows))),
-            data=lambda: rows.to_csv(index=False).encode("utf-8"),
+            self.texts("download", count=self.write.number(count or len(rows))),
+            data=lambda: (more() if more else rows).to_csv(index=False).encode("utf-8"),
             file_name=f"{name}_{as_of_date}.csv".replace("_.", "."),
             mime="text/csv",
             icon=":material/download:",

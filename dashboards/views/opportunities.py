@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -34,8 +36,8 @@ def show(context: Context) -> None:
         lambda code: names[code],
         placeholder=texts("all_kinds"),
     )
-    rows = opportunities.opportunities(published, chosen, context.filters)
-    _list(context, rows, names)
+    of_chosen = kinds[kinds["kind"].isin(chosen or present)]
+    _list(context, chosen, int(of_chosen["opportunity_count"].sum()), names)
 
 
 def _by_kind(context: Context, kinds: pd.DataFrame, names: dict[str, str]) -> None:
@@ -82,9 +84,10 @@ def _outcomes(context: Context, names: dict[str, str]) -> None:
     )
 
 
-def _list(context: Context, rows: pd.DataFrame, names: dict[str, str]) -> None:
-    texts, write = context.texts, context.write
-    shown = rows.head(SHOWN_ROWS).copy()
+def _list(context: Context, kinds: Sequence[str], count: int, names: dict[str, str]) -> None:
+    texts, write, filters = context.texts, context.write, context.filters
+    rows = opportunities.opportunities(context.published, kinds, filters, SHOWN_ROWS)
+    shown = rows.copy()
     shown["kind"] = shown["kind"].map(lambda code: names.get(code, code))
     shown["rfm_segment"] = shown["rfm_segment"].map(context.namer("rfm_segment"))
     shown["channel"] = [NOTHING if pd.isna(code) else texts.code(code) for code in shown["channel"]]
@@ -110,8 +113,11 @@ def _list(context: Context, rows: pd.DataFrame, names: dict[str, str]) -> None:
         },
         height=420,
     )
-    if len(rows) > SHOWN_ROWS:
-        st.caption(
-            texts("more_rows", shown=write.number(SHOWN_ROWS), count=write.number(len(rows)))
-        )
-    context.download(rows, "opportunities")
+    if count > SHOWN_ROWS:
+        st.caption(texts("more_rows", shown=write.number(SHOWN_ROWS), count=write.number(count)))
+    context.download(
+        rows,
+        "opportunities",
+        count,
+        lambda: opportunities.opportunities(context.published, kinds, filters),
+    )

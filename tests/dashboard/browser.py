@@ -51,7 +51,7 @@ def dashboard_of(folder: Path) -> Iterator[str]:
 def answers(url: str) -> bool:
     """Whether somebody answers at a URL."""
     try:
-        with urlopen(url, timeout=5) as answer:  # noqa: S310
+        with urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -84,7 +84,7 @@ class Browser:
         )
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.downloads = folder / "downloads"
-        self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+        self.driver: Any = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
 
     def open(self, url: str, title: str) -> None:
         """Open a URL and wait for its page."""
@@ -97,11 +97,13 @@ class Browser:
 
     def is_still(self) -> bool:
         """Whether nothing is being computed or drawn."""
-        return not self.find('[data-testid="stStatusWidget"], [data-testid="stSkeleton"]')
+        is_running = '[data-testid="stApp"]:not([data-test-script-state="notRunning"])'
+        return not self.find(f'{is_running}, [data-testid="stSkeleton"]')
 
     def find(self, selector: str) -> list[Any]:
         """The elements of a CSS selector."""
-        return self.driver.find_elements("css selector", selector)
+        found: list[Any] = self.driver.find_elements("css selector", selector)
+        return found
 
     def texts(self, selector: str) -> list[str]:
         """Their texts; none while the page is being drawn anew."""

@@ -17,6 +17,7 @@ from dashboard.browser import Browser, dashboard_of, wait
 from dashboards.texts import Texts
 
 ENGLISH, FRENCH = Texts("en"), Texts("fr")
+DRAWN = '[data-testid="stVegaLiteChart"] svg, [data-testid="stVegaLiteChart"] canvas'
 RADIO = '[data-testid="stSidebar"] [data-testid="stRadioOption"]'
 
 
@@ -55,9 +56,8 @@ def test_pages_open_one_after_the_other_without_complaints(address: str, browser
         browser.click(RADIO, ENGLISH(f"page_{page}"))
         browser.expect_title(ENGLISH(f"page_{page}"))
         seconds[page] = time.monotonic() - began
-        charts = browser.find('[data-testid="stVegaLiteChart"] svg, canvas')
-        assert charts, page
-        assert f"page={page}" in browser.driver.current_url
+        wait(lambda: browser.find(DRAWN), f"for the charts of {page}")
+        wait(lambda: f"page={page}" in browser.driver.current_url, f"for the URL of {page}")
         assert not browser.find('[data-testid="stException"], [data-testid="stAlertContentError"]')
     assert not browser.complaints()
     assert browser.hosts() == {"127.0.0.1"}
