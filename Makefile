@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help build test dagster lint demo-data bench lock clean
+.PHONY: help build test dagster dashboard lint demo-data bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,6 +12,9 @@ help: ## Say what each target does
 build: .venv/.ready ## Build, test and publish the warehouse (the demo shop, or CARTWRIGHT_RAW_PATH)
 	@# A build that failed is not published, and that says which check failed, by which rows.
 	@$(BIN)/dbt build; built=$$?; $(BIN)/python -m orchestration.publish && exit $$built
+
+dashboard: .venv/.ready ## Open the dashboard on 127.0.0.1:8501, or PORT=
+	@$(BIN)/streamlit run dashboards/app.py --server.port $(or $(PORT),8501)
 
 test: .venv/.ready-dev lint ## Run the linters and the project's own tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup

@@ -1,0 +1,1 @@
+"""What the pages show, as functions of the published file: a query each, without Streamlit."""
