@@ -74,7 +74,12 @@ def _triangle(context: Context, rows: pd.DataFrame, measure: str) -> None:
     texts, write = context.texts, context.write
     mart = cohorts.MEASURES[measure]
     context.section(f"measure_{measure}", mart, f"{mart}.{measure}", f"{mart}.is_mature")
-    rows = rows[rows["months_since"] <= SHOWN_MONTHS].copy()
+    # Who comes back is counted from the month after the first order on.
+    first = 1 if measure == "retention_rate" else 0
+    rows = rows[rows["months_since"].between(first, SHOWN_MONTHS)].copy()
+    if rows.empty:
+        st.info(texts("not_mature"), icon=":material/hourglass_empty:")
+        return
     sizes = rows.groupby("cohort_month_start_date")["cohort_customer_count"].max()
     names = {
         month: f"{write.period(month, 'month')} ({write.number(size)})"
@@ -87,8 +92,6 @@ def _triangle(context: Context, rows: pd.DataFrame, measure: str) -> None:
         for text, mature in zip(rows["text"], rows["is_mature"], strict=True)
     ]
     rows["is_immature"] = ~rows["is_mature"]
-    if measure == "retention_rate":  # the month of the first order is everybody: no news
-        rows.loc[rows["months_since"] == 0, "text"] = ""
     later = rows.loc[rows["months_since"] > 0, "value"]
     highest = float(later.max()) if later.notna().any() else 1.0
     context.chart(
@@ -103,6 +106,7 @@ def _triangle(context: Context, rows: pd.DataFrame, measure: str) -> None:
                 tip("months_since", texts("months_since")),
                 tip("full_text", texts(f"measure_{measure}")),
             ],
+            x_sort=sorted(rows["months_since"].unique()),
             y_sort=[names[month] for month in sorted(names)],
             x_title=texts("months_since"),
             domain=[0, highest],

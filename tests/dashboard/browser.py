@@ -95,6 +95,10 @@ class Browser:
         """Wait until the page of this title stands still."""
         wait(lambda: self.texts("h1") == [title] and self.is_still(), f"for {title}")
 
+    def is_at(self, choice: str) -> bool:
+        """Whether a choice is in the URL."""
+        return choice in self.driver.current_url
+
     def is_still(self) -> bool:
         """Whether nothing is being computed or drawn."""
         is_running = '[data-testid="stApp"]:not([data-test-script-state="notRunning"])'

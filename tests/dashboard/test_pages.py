@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+import shutil
 import string
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from dashboard.app_runs import PAGES, faults, run_page, tiles
 from shops import PROJECT
@@ -165,6 +169,28 @@ def test_definitions_are_shown_as_they_are_published(demo_folder: Path) -> None:
     definition = published.definition("agg_cart_abandonment_daily", "abandonment_rate")
     assert definition
     assert definition.split(";")[0] in helps["Abandonment"]
+
+
+def test_months_that_are_not_over_are_marked(demo_folder: Path, tmp_path: Path) -> None:
+    """A cohort's last month is small because it has just begun, which nobody must take for news."""
+    for name in ("marts.duckdb", "manifest.json"):
+        shutil.copy(demo_folder / name, tmp_path)
+    with duckdb.connect(str(tmp_path / "marts.duckdb")) as connection:
+        connection.execute(
+            "update agg_cohort_retention set is_mature = false, retention_rate = null"
+            " where month_start_date = '2026-06-01'"
+        )
+    app = run_page(tmp_path, "cohorts", lang="en")
+    assert not faults(app)
+    triangle = json.loads(app.get("vega_lite_chart")[0].proto.spec)
+    marked = [layer for layer in triangle["layer"] if _filters(layer) == ["datum['is_immature']"]]
+    assert [layer["mark"]["type"] for layer in marked] == ["rect", "text"]
+    shown = [layer for layer in triangle["layer"] if layer not in marked]
+    assert all("!datum['is_immature']" in _filters(layer)[0] for layer in shown)
+
+
+def _filters(layer: dict[str, Any]) -> list[str]:
+    return [step["filter"] for step in layer.get("transform", ())]
 
 
 def test_days_before_are_as_many() -> None:

@@ -49,25 +49,61 @@ labels as (
         sort_order
     from attribution_models
     union all
-    select 'channel', channel, channel_name, channel_name_fr, sort_order from channels
-    union all
-    select 'funnel', funnel, funnel_name, funnel_name_fr, null from funnels
+    select
+        'channel' as subject,
+        channel as code,
+        channel_name as label,
+        channel_name_fr as label_fr,
+        sort_order
+    from channels
     union all
     select
-        'funnel_step',
-        concat(funnel, '.', cast(step_number as {{ dbt.type_string() }})),
-        step_name,
-        step_name_fr,
-        step_number
+        'funnel' as subject,
+        funnel as code,
+        funnel_name as label,
+        funnel_name_fr as label_fr,
+        null as sort_order
+    from funnels
+    union all
+    select
+        'funnel_step' as subject,
+        concat(funnel, '.', cast(step_number as {{ dbt.type_string() }})) as code,
+        step_name as label,
+        step_name_fr as label_fr,
+        step_number as sort_order
     from funnel_steps
     union all
-    select 'kpi_period', period, period_name, period_name_fr, sort_order from kpi_periods
+    select
+        'kpi_period' as subject,
+        period as code,
+        period_name as label,
+        period_name_fr as label_fr,
+        sort_order
+    from kpi_periods
     union all
-    select 'lifecycle_state', state, state_name, state_name_fr, sort_order from lifecycle_states
+    select
+        'lifecycle_state' as subject,
+        state as code,
+        state_name as label,
+        state_name_fr as label_fr,
+        sort_order
+    from lifecycle_states
     union all
-    select 'opportunity_kind', kind, kind_name, kind_name_fr, sort_order from opportunity_kinds
+    select
+        'opportunity_kind' as subject,
+        kind as code,
+        kind_name as label,
+        kind_name_fr as label_fr,
+        sort_order
+    from opportunity_kinds
     union all
-    select 'rfm_segment', segment, segment_name, segment_name_fr, sort_order from rfm_segments
+    select
+        'rfm_segment' as subject,
+        segment as code,
+        segment_name as label,
+        segment_name_fr as label_fr,
+        sort_order
+    from rfm_segments
 ),
 
 labels_typed as (
