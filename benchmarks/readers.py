@@ -94,12 +94,12 @@ class Reader:
         self.process.stdin.flush()
 
     def answer(self) -> str:
-        """Its next line."""
+        """Its next line; an old DuckDB ends the progress bar of a slow query with an empty one."""
         assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"reader {self.name} ended: {self.process.wait()}")
-        return line
+        for line in self.process.stdout:
+            if line.strip():
+                return line
+        raise RuntimeError(f"reader {self.name} ended: {self.process.wait()}")
 
 
 def python_with(version: str, scratch: Path) -> Path:
