@@ -90,9 +90,19 @@ SHARED_WAREHOUSES = {
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say which tests belong to one process, where several run them (--dist loadgroup)."""
-    fixtures = getattr(item, "fixturenames", ())
-    shared = [group for fixture, group in SHARED_WAREHOUSES.items() if fixture in fixtures]
+    """Say which tests belong to one process, where several run them (--dist loadgroup).
+
+    A fixture may be asked for by name, through a parameter; one of the file's own is not shared.
+    """
+    asked = {*getattr(item, "fixturenames", ())}
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        asked |= {value for value in item.callspec.params.values() if isinstance(value, str)}
+    own = vars(getattr(item, "module", None) or item)
+    shared = [
+        group
+        for fixture, group in SHARED_WAREHOUSES.items()
+        if fixture in asked and fixture not in own
+    ]
     item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
 
 
