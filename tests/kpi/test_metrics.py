@@ -128,7 +128,7 @@ def test_a_metric_is_its_kpi(
 def test_metrics_are_asked_for_by_what_customers_and_products_are(
     metric_flow: Any, demo: duckdb.DuckDBPyConnection
 ) -> None:
-    """Revenue by RFM segment, age band and cohort of the customer, and category of the product."""
+    """Revenue by RFM segment and cohort of the customer, and by category of the product."""
     for metric, group, query in (
         (
             "net_revenue",
