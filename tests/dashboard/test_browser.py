@@ -122,8 +122,11 @@ def test_a_definition_is_one_hover_away(address: str, browser: Browser) -> None:
     browser.open(f"{address}/?page=carts&lang=en", "Carts")
     icon = browser.find('[data-testid="stMetric"] [data-testid="stTooltipIcon"]')[1]
     ActionChains(browser.driver).move_to_element(icon).perform()
-    texts = wait(lambda: browser.texts('[data-testid="stTooltipContent"]'), "for the definition")
-    assert "mature_cart_count" in " ".join(texts)
+
+    def is_shown() -> bool:
+        return "mature_cart_count" in " ".join(browser.texts('[data-testid="stTooltipContent"]'))
+
+    wait(is_shown, "for the definition")
 
 
 def test_an_open_page_follows_a_publish_by_itself(
