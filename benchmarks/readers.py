@@ -45,6 +45,7 @@ def once():
             files = {mart["name"]: mart["parquet"] for mart in json.load(stream)["marts"]}
         places = [f"'{folder}/{files[mart]}'" for mart in marts]
     found = set()
+    connection.execute("set enable_progress_bar = false")  # it would stand among the answers
     for place in places:
         found.add(connection.execute(
             "select min(build_number), max(build_number), count(*), count(distinct content)"
@@ -72,6 +73,7 @@ HOLDER = """
 import sys
 import duckdb
 connection = duckdb.connect(sys.argv[1] + "/marts.duckdb", read_only=True)
+connection.execute("set enable_progress_bar = false")
 connection.execute("begin")
 query = "select min(build_number), max(build_number), count(*) from " + sys.argv[2]
 for line in sys.stdin:
@@ -94,12 +96,12 @@ class Reader:
         self.process.stdin.flush()
 
     def answer(self) -> str:
-        """Its next line; an old DuckDB ends the progress bar of a slow query with an empty one."""
+        """Its next line."""
         assert self.process.stdout
-        for line in self.process.stdout:
-            if line.strip():
-                return line
-        raise RuntimeError(f"reader {self.name} ended: {self.process.wait()}")
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"reader {self.name} ended: {self.process.wait()}")
+        return line
 
 
 def python_with(version: str, scratch: Path) -> Path:
