@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from dashboard.app_runs import PAGES, faults, run_page, tiles
 from shops import PROJECT
+from warehouses import Dbt
 
 from dashboards.filters import Filters
 from dashboards.formats import NOTHING, Formats
@@ -225,3 +226,18 @@ def test_numbers_are_written_as_the_language_does() -> None:
         assert (
             english.number(nothing) == english.money(nothing) == french.percent(nothing) == NOTHING
         )
+
+
+def test_exposures_tell_which_marts_pages_read(dbt: Dbt) -> None:
+    """One a page, of marts alone, and together all that the queries of the dashboard read."""
+    manifest = dbt.parse()
+    exposures = {exposure.name: exposure for exposure in manifest.exposures.values()}
+    assert exposures.keys() == {f"dashboard_{page}" for page in PAGES}
+    told = {name for exposure in exposures.values() for name in exposure.depends_on.nodes}
+    nodes = [manifest.nodes[name] for name in told]
+    assert all(node.fqn[1] == "marts" for node in nodes)
+    code = "".join(path.read_text() for path in (PROJECT / "dashboards" / "data").glob("*.py"))
+    read = set(re.findall(r"\b(?:from|join) ((?:agg|dim|fct)_\w+)", code))
+    names = {node.name for node in nodes}
+    assert read <= names
+    assert all(name in code for name in names)
