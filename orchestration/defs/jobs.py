@@ -34,7 +34,7 @@ every_day = dg.ScheduleDefinition(
     cron_schedule=refresh_cron(),
     execution_timezone=reporting_timezone(),
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="At 05:00 by the clock of the shop's days.",
+    description="Every day, by the clock of the shop's days (CARTWRIGHT_REFRESH_CRON).",
 )
 
 defs = dg.Definitions(jobs=[daily_refresh, full_rebuild, publish, backfill], schedules=[every_day])
