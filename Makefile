@@ -17,7 +17,7 @@ dashboard: .venv/.ready ## Open the dashboard on 127.0.0.1:8501, or PORT=
 	@$(BIN)/streamlit run dashboards/app.py --server.port $(or $(PORT),8501)
 
 test: .venv/.ready-dev lint ## Run the linters and the project's own tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 dagster: export DAGSTER_HOME ?= $(CURDIR)/.dagster
 dagster: export VIRTUAL_ENV := $(CURDIR)/.venv

@@ -106,6 +106,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
 
 
+# These take minutes: they go first, so that no process waits for another at the end.
+LONG_FILES = ("test_refreshes", "test_past_days", "test_online_retail_ii", "test_row_order")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; the others keep their order."""
+    items.sort(key=lambda item: item.path.stem not in LONG_FILES)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take the summary from the process that built the demo warehouse."""
