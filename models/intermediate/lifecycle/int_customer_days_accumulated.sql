@@ -87,7 +87,6 @@ purchase_days_marked as (
     from days
 ),
 
--- One window for all of it: a sort of all customers' days.
 -- One window, so that customers' days are sorted once.
 history_summed as (
     select
