@@ -156,7 +156,7 @@ def bars(
 ) -> Chart:
     """Horizontal bars with their numbers beside them; `color` is a column that holds colours."""
     lowest, highest = float(rows[value].min()), float(rows[value].max())
-    room = 1.1 + 0.035 * int(rows[text].str.len().max())  # for the texts beside the bars
+    room = 1.1 + 0.07 * int(rows[text].str.len().max())  # for the texts beside the bars
     base = alt.Chart(rows).encode(
         y=alt.Y(
             f"{label}:N",

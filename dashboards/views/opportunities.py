@@ -22,7 +22,7 @@ def show(context: Context) -> None:
     kinds = opportunities.by_kind(published, context.filters)
     context.need(kinds, "no_opportunities")
     names = context.names("opportunity_kind")
-    left, right = st.columns([1.2, 1], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         _by_kind(context, kinds, names)
     with right:
