@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help build test dagster dashboard lint demo-data bench lock clean
+.PHONY: help build test dagster dashboard superset docs lint demo-data bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,6 +15,18 @@ build: .venv/.ready ## Build, test and publish the warehouse (the demo shop, or 
 
 dashboard: .venv/.ready ## Open the dashboard on 127.0.0.1:8501, or PORT=
 	@$(BIN)/streamlit run dashboards/app.py --server.port $(or $(PORT),8501)
+
+superset: export SUPERSET_HOME ?= $(CURDIR)/.superset
+superset: export SUPERSET_CONFIG_PATH := $(CURDIR)/dashboards/superset/superset_config.py
+superset: .superset/.ready ## Open Apache Superset over the marts, on http://127.0.0.1:8088 (PORT=...)
+	@.superset/venv/bin/python -m dashboards.superset.provision
+	@echo "Superset is at http://127.0.0.1:$(or $(PORT),8088), user admin; Ctrl+C ends it"
+	@.superset/venv/bin/gunicorn --bind 127.0.0.1:$(or $(PORT),8088) --workers 2 --worker-class gthread --threads 8 \
+		--timeout 120 --log-level warning "superset.app:create_app()"
+
+docs: .venv/.ready ## Write the docs of every model, column and metric, with lineage: target/static_index.html
+	@$(BIN)/dbt docs generate --static
+	@echo "Open target/static_index.html in a browser; it is one file, and asks for nothing else"
 
 test: .venv/.ready-dev lint ## Run the linters and the project's own tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
@@ -45,6 +57,8 @@ lock: .venv/.ready ## Lock the versions of pyproject.toml into requirements*.txt
 	@sed -e 's/ \\$$//' -e '/--hash/d' requirements-dev.txt > .venv/constraints.txt
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--constraint .venv/constraints.txt pyproject.toml --output-file requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--group pyproject.toml:superset --output-file dashboards/superset/requirements.txt
 
 clean: ## Remove what was built; the environment stays
 	rm -rf warehouse published target logs
@@ -64,4 +78,11 @@ clean: ## Remove what was built; the environment stays
 .venv/.ready-dev: .venv/.ready requirements-dev.txt
 	@echo "Adding the test tools to .venv (once; about half a minute) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.superset/.ready: dashboards/superset/requirements.txt
+	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 is needed; install it, or set PYTHON=..." >&2; exit 1; }
+	@echo "Setting up .superset with Apache Superset (once; about two minutes) ..."
+	@$(PYTHON) -m venv .superset/venv || { echo "Python's venv module is needed: apt-get install python3-venv" >&2; exit 1; }
+	@.superset/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -1,0 +1,1 @@
+"""Apache Superset over the published marts; it lives in an environment of its own."""
