@@ -32,7 +32,10 @@ from benchmarks.handmade import MARTS, HandmadeBuild
 
 PROJECT = Path(__file__).resolve().parent.parent
 # A refresh without dbt's tests, which write nothing.
-BUILD = ("build", "--exclude-resource-type", "test", "unit_test")
+DBT = (
+    *(str(Path(sys.executable).with_name("dbt")), "--quiet", "build"),
+    *("--exclude-resource-type", "test", "unit_test"),
+)
 # So many refreshes are killed, one after the other, before one is left alone.
 KILLS_IN_A_ROW = 5
 
@@ -162,32 +165,31 @@ def kill_refreshes(scratch: Path, kills: int, rng: random.Random) -> None:
 
     month, raw = make_month(60, seed=6), scratch / "raw"
     places = {name: place(scratch, name) for name in ("killed", "left alone")}
-    dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", *BUILD]
     publish = [sys.executable, "-m", "orchestration.publish"]
     day, killed, compared = DAY_COUNT // 3, 0, 0
     month.write(raw, day)
     for environment in places.values():
-        must(dbt, **environment)
+        must(DBT, **environment)
     must(publish, **places["killed"])
     while killed < kills:
         # When the days are used up, the last one comes again: a refresh that has nothing to do.
         day = min(day + 1, DAY_COUNT - 1)
         month.write(raw, day)
-        seconds = must(dbt, **places["left alone"])
+        seconds = must(DBT, **places["left alone"])
         for _ in range(min(KILLS_IN_A_ROW, kills - killed)):
-            if not kill_after(dbt, rng.uniform(0.2, 0.95) * seconds, **places["killed"]):
+            if not kill_after(DBT, rng.uniform(0.2, 0.95) * seconds, **places["killed"]):
                 break  # it was quicker, and has loaded the day
             killed += 1
             refused = finish(publish, **places["killed"])
             if not refused.returncode and not _is_complete(places["killed"]):
                 raise Broken("a refresh that was killed was published")
             _open_published(Path(places["killed"]["CARTWRIGHT_PUBLISH_DIR"]))
-        must(dbt, **places["killed"])
+        must(DBT, **places["killed"])
         must(publish, **places["killed"])
         compared += 1
-        differences = _differences(*(Path(places[n]["CARTWRIGHT_WAREHOUSE"]) for n in places))
-        if differences:
-            raise Broken(f"after kills, tables differ: {differences[:5]}")
+        found = differences(*(Path(places[n]["CARTWRIGHT_WAREHOUSE"]) for n in places))
+        if found:
+            raise Broken(f"after kills, tables differ: {found[:5]}")
         print(f"  {killed} refreshes killed so far, {compared} compared ...", file=sys.stderr)
     print(
         f"refresh: {killed} killed within {seconds:.0f} s, up to {KILLS_IN_A_ROW} in a row, none "
@@ -212,20 +214,19 @@ def refresh_day_by_day(scratch: Path, days: int) -> None:
     from refresh.months import DAY_COUNT, make_month  # noqa: PLC0415 - of the tests' folder
 
     month, folder = make_month(60, seed=7), scratch / "days"
-    dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", *BUILD]
     missed = range(DAY_COUNT - 8, DAY_COUNT - 1)
     for number in range(DAY_COUNT - days, DAY_COUNT):
         month.write(folder / "raw", number)
-        must(dbt, **place(folder, "each day"))
+        must(DBT, **place(folder, "each day"))
         if number not in missed:
-            must(dbt, **place(folder, "a week missed"))
+            must(DBT, **place(folder, "a week missed"))
         print(f"  day {number + 1} of {DAY_COUNT} ...", file=sys.stderr)
-    must(dbt, **place(folder, "at once"))
+    must(DBT, **place(folder, "at once"))
     at_once = Path(place(folder, "at once")["CARTWRIGHT_WAREHOUSE"])
     for name in ("each day", "a week missed"):
-        differences = _differences(Path(place(folder, name)["CARTWRIGHT_WAREHOUSE"]), at_once)
-        if differences:
-            raise Broken(f"{name}: tables differ from one load: {differences[:5]}")
+        found = differences(Path(place(folder, name)["CARTWRIGHT_WAREHOUSE"]), at_once)
+        if found:
+            raise Broken(f"{name}: tables differ from one load: {found[:5]}")
     print(f"{days} days one by one, and with a week missed, end in the tables of one load")
 
 
@@ -244,7 +245,7 @@ def _open_published(folder: Path) -> None:
                 raise Broken(f"{mart['name']} has {found} rows, {mart['rows']} by the manifest")
 
 
-def _differences(ours: Path, theirs: Path) -> list[str]:
+def differences(ours: Path, theirs: Path) -> list[str]:
     """The tables of marts and intermediates whose rows are not the same in two warehouses."""
     with duckdb.connect() as connection:
         for name, path in (("ours", ours), ("theirs", theirs)):

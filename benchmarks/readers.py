@@ -2,12 +2,17 @@
 
     python -m benchmarks.readers                                     6 readers, 5 publications
     python -m benchmarks.readers --readers 20 --publications 30 --versions 1.0.0 1.1.3 1.2.2 1.5.5
+    python -m benchmarks.readers --readers 20 --publications 30 --refresh --pause 5
 
 Each reader connects anew in a loop, reads every mart and checks that all rows are of one build.
+Builds are made by hand, a second each, or by `dbt build` of one more day of a small shop
+(--refresh); then what tells a mixed build is that marts do not add up to one revenue, and in the
+end all tables must be those of one load of all days.
 Every fourth one reads Parquet, by the manifest, which names the files of one build. One more reader
 opens the first build and never lets go. Reported: errors, mixed builds, a reader's seconds while
 builds are published against those of a quiet time, and a publication's seconds without a reader,
-with the one that never lets go, and with all of them (who share the processors with it).
+with the one that never lets go, and with all of them (who share the processors with it); with
+--refresh the refresh's seconds as well.
 """
 
 from __future__ import annotations
@@ -27,30 +32,31 @@ from typing import Any
 
 import duckdb
 
+from benchmarks.crashes import DBT, differences, must, place
 from benchmarks.handmade import MARTS, HandmadeBuild
 from orchestration.publish import publish
 
+PROJECT = Path(__file__).resolve().parent.parent
+# The days of the small shop, less the six builds before readers come.
+MOST_REFRESHES = 29
 # Runs in the reader's own Python, with its own DuckDB: nothing of this project is imported.
 READER = """
 import json, os, sys, time
 import duckdb
-folder, kind, marts = sys.argv[1], sys.argv[2], sys.argv[3].split(",")
+folder, kind, pause, reads = sys.argv[1], sys.argv[2], float(sys.argv[3]), json.loads(sys.argv[4])
 def once():
     if kind == "file":
         connection = duckdb.connect(folder + "/marts.duckdb", read_only=True)
-        places = marts
+        places = list(reads)
     else:
         connection = duckdb.connect()
         with open(folder + "/manifest.json") as stream:
             files = {mart["name"]: mart["parquet"] for mart in json.load(stream)["marts"]}
-        places = [f"'{folder}/{files[mart]}'" for mart in marts]
+        places = [f"'{folder}/{files[mart]}'" for mart in reads]
     found = set()
     connection.execute("set enable_progress_bar = false")  # it would stand among the answers
-    for place in places:
-        found.add(connection.execute(
-            "select min(build_number), max(build_number), count(*), count(distinct content)"
-            f" from {place}"
-        ).fetchone())
+    for place, read in zip(places, reads.values()):
+        found.add(connection.execute(read.format(place)).fetchone())
     connection.close()
     return found
 print("ready", flush=True)
@@ -62,10 +68,11 @@ for line in sys.stdin:
         try:
             found = once()
             mixed += len(found) != 1 or any(low != high for low, high, *_ in found)
-            builds |= {low for low, *_ in found}
+            builds |= {str(low) for low, *_ in found}
         except Exception as error:
             faults.append(f"{type(error).__name__}: {error}"[:300])
         seconds.append(time.perf_counter() - start)
+        time.sleep(pause)
     print(json.dumps({"seconds": seconds, "builds": sorted(builds), "faults": faults,
                       "mixed": mixed}), flush=True)
 """
@@ -75,10 +82,52 @@ import duckdb
 connection = duckdb.connect(sys.argv[1] + "/marts.duckdb", read_only=True)
 connection.execute("set enable_progress_bar = false")
 connection.execute("begin")
-query = "select min(build_number), max(build_number), count(*) from " + sys.argv[2]
+query = sys.argv[2]
 for line in sys.stdin:
     print(*connection.execute(query).fetchone(), flush=True)
 """
+# What is read of each mart: first the lowest and the highest mark of a build, which are all one.
+OF_ONE_BUILD = (
+    "select min(build_number), max(build_number), count(*), count(distinct content) from {}"
+)
+OF_ONE_REVENUE = {
+    "fct_orders": "select sum(net_amount), sum(net_amount) from {}",
+    "fct_order_lines": "select sum(net_amount), sum(net_amount) from {}",
+    "agg_channel_performance": "select sum(net_amount), sum(net_amount) from {}",
+    "agg_attribution_daily": "select min(net), max(net) from (select attribution_model,"
+    " sum(attributed_net_amount) as net from {} group by all)",
+    "agg_kpi_daily": "select sum(numerator)::decimal(38, 2), sum(numerator)::decimal(38, 2) from {}"
+    " where kpi = 'net_revenue' and dimension = 'total'",
+}
+
+
+class RefreshedShop:
+    """A small shop of 35 days, of which each build loads one more."""
+
+    reads = OF_ONE_REVENUE
+
+    def __init__(self, folder: Path) -> None:
+        sys.path[:0] = [str(PROJECT / "tests")]
+        from refresh.months import make_month  # noqa: PLC0415 - of the tests' folder
+
+        self.folder, self.month = folder, make_month(60, seed=7)
+        self.environment = place(folder, "each day")
+        self.warehouse = Path(self.environment["CARTWRIGHT_WAREHOUSE"])
+        self.target = Path(self.environment["DBT_TARGET_PATH"])
+        self.published = Path(self.environment["CARTWRIGHT_PUBLISH_DIR"])
+
+    def make(self, number: int) -> None:
+        """Load the day of a number."""
+        self.month.write(self.folder / "raw", number)
+        must(DBT, **self.environment)
+
+    def is_as_built_at_once(self) -> bool:
+        """Whether one load of all days gives the same tables; what differs is printed."""
+        at_once = place(self.folder, "at once")
+        must(DBT, **at_once)
+        found = differences(self.warehouse, Path(at_once["CARTWRIGHT_WAREHOUSE"]))
+        print(f"tables that one load of all days gives otherwise: {', '.join(found) or 'none'}")
+        return not found
 
 
 @dataclass
@@ -129,36 +178,55 @@ def start(name: str, python: Path, code: str, *arguments: str) -> Reader:
     return Reader(name, process)
 
 
-def publish_all(build: HandmadeBuild, numbers: Sequence[int]) -> list[float]:
-    """Publish builds one after the other; gives the seconds of each publication."""
-    seconds = []
+@dataclass
+class Published:
+    """The seconds of some builds, and of their publications."""
+
+    builds: list[float] = field(default_factory=list)
+    publications: list[float] = field(default_factory=list)
+
+
+def publish_all(build: HandmadeBuild | RefreshedShop, numbers: Sequence[int]) -> Published:
+    """Make builds and publish them, one after the other."""
+    done = Published()
     for number in numbers:
-        build.make(number)
         begun = time.perf_counter()
+        build.make(number)
+        made = time.perf_counter()
         publish(build.warehouse, build.target, build.published)
-        seconds.append(time.perf_counter() - begun)
-    return seconds
+        done.builds.append(made - begun)
+        done.publications.append(time.perf_counter() - made)
+        if isinstance(build, RefreshedShop):
+            print(f"  {number} refreshed in {made - begun:.0f} s ...", file=sys.stderr)
+    return done
 
 
 def run(options: argparse.Namespace, scratch: Path) -> int:
     """Start readers, publish, report; gives the number of faults."""
     pythons = {version: python_with(version, scratch) for version in options.versions}
-    build = HandmadeBuild(scratch / "build", options.rows)
+    build: HandmadeBuild | RefreshedShop
+    if options.refresh:
+        build, reads = RefreshedShop(scratch), OF_ONE_REVENUE
+    else:
+        build = HandmadeBuild(scratch / "build", options.rows)
+        reads = dict.fromkeys(MARTS, OF_ONE_BUILD)
     publish_all(build, [0])  # the first one finds nothing, the others what was before
     alone = publish_all(build, range(1, 3))
     readers = []
     for number in range(options.readers):
         version = options.versions[number % len(options.versions)]
         kind = "parquet" if number % 4 == 3 else "file"
-        arguments = (str(build.published), kind, ",".join(MARTS))
+        arguments = (str(build.published), kind, str(options.pause), json.dumps(reads))
         readers.append(start(f"{version} {kind}", pythons[version], READER, *arguments))
     for reader in readers:
         reader.answer()
-    holder = start("held", pythons[options.versions[-1]], HOLDER, str(build.published), MARTS[0])
+    mart, read = next(iter(reads.items()))
+    query = read.format(mart)
+    holder = start("held", pythons[options.versions[-1]], HOLDER, str(build.published), query)
     holder.go(scratch)
     held = holder.answer()
     beside_holder = publish_all(build, range(3, 6))
-    busy: list[float] = []
+    busy = Published()
     for phase in ("quiet", "publishing"):
         stop = scratch / f"stop-{phase}"
         for reader in readers:
@@ -176,14 +244,21 @@ def run(options: argparse.Namespace, scratch: Path) -> int:
         assert reader.process.stdin
         reader.process.stdin.close()
         reader.process.wait()
-    return report(readers, alone, beside_holder, busy, is_held)
+    faults = report(readers, alone, beside_holder, busy, is_held)
+    if isinstance(build, RefreshedShop):
+        print(
+            "a refresh, median seconds: "
+            + told_of(alone.builds, beside_holder.builds, busy.builds, len(readers))
+        )
+        faults += not build.is_as_built_at_once()
+    return faults
 
 
 def report(
     readers: Sequence[Reader],
-    alone: Sequence[float],
-    held: Sequence[float],
-    busy: Sequence[float],
+    alone: Published,
+    held: Published,
+    busy: Published,
     is_held: bool,
 ) -> int:
     """Print what was measured; gives the number of faults."""
@@ -207,11 +282,20 @@ def report(
         f"the reader that never let go has the build that it opened: {'yes' if is_held else 'NO'}"
     )
     print(
-        f"a publication, median seconds: {median(alone):.2f} alone, {median(held):.2f} beside the"
-        f" reader that never lets go, {median(busy):.2f} beside {len(readers)} more"
-        f" ({len(busy)} publications)"
+        "a publication, median seconds: "
+        + told_of(alone.publications, held.publications, busy.publications, len(readers))
     )
     return len(faults) + mixed + (not is_held)
+
+
+def told_of(
+    alone: Sequence[float], held: Sequence[float], busy: Sequence[float], readers: int
+) -> str:
+    """Medians, without a reader and with them."""
+    return (
+        f"{median(alone):.2f} alone, {median(held):.2f} beside the reader that never lets go,"
+        f" {median(busy):.2f} beside {readers} more ({len(busy)} times)"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -230,8 +314,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="of DuckDB, each installed from PyPI in an environment of its own (1.1.3 1.5.5)",
     )
     parser.add_argument("--rows", type=int, default=50_000, help="of each of four marts")
+    parser.add_argument(
+        "--refresh", action="store_true", help="builds by dbt, a day each, 29 publications at most"
+    )
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between a reader's reads")
     parser.add_argument("--quiet", type=float, default=5.0, help="seconds to read without builds")
     options = parser.parse_args(arguments)
+    if options.refresh and options.publications > MOST_REFRESHES:
+        parser.error(f"the shop has days for {MOST_REFRESHES} refreshes")
     with tempfile.TemporaryDirectory() as scratch:
         try:
             return int(run(options, Path(scratch)) > 0)

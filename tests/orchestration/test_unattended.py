@@ -17,7 +17,13 @@ def test_readers_see_whole_builds_while_others_are_published(
 ) -> None:
     """Of file and Parquet: no error, no mixed build; and who never lets go delays nobody."""
     options = argparse.Namespace(
-        readers=4, publications=4, versions=[duckdb.__version__], rows=1000, quiet=0.5
+        readers=4,
+        publications=4,
+        versions=[duckdb.__version__],
+        rows=1000,
+        quiet=0.5,
+        pause=0.0,
+        refresh=False,
     )
     assert readers.run(options, tmp_path) == 0
     assert "errors of readers: 0; reads of mixed builds: 0" in capsys.readouterr().out
