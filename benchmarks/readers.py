@@ -37,8 +37,8 @@ from benchmarks.handmade import MARTS, HandmadeBuild
 from orchestration.publish import publish
 
 PROJECT = Path(__file__).resolve().parent.parent
-# The days of the small shop, less the six builds before readers come.
-MOST_REFRESHES = 29
+# The days of the small shop, less the five builds before readers come.
+MOST_REFRESHES = 30
 # Runs in the reader's own Python, with its own DuckDB: nothing of this project is imported.
 READER = """
 import json, os, sys, time
@@ -225,14 +225,14 @@ def run(options: argparse.Namespace, scratch: Path) -> int:
     holder = start("held", pythons[options.versions[-1]], HOLDER, str(build.published), query)
     holder.go(scratch)
     held = holder.answer()
-    beside_holder = publish_all(build, range(3, 6))
+    beside_holder = publish_all(build, range(3, 5))
     busy = Published()
     for phase in ("quiet", "publishing"):
         stop = scratch / f"stop-{phase}"
         for reader in readers:
             reader.go(stop)
         if phase == "publishing":
-            busy = publish_all(build, range(6, 6 + options.publications))
+            busy = publish_all(build, range(5, 5 + options.publications))
         else:
             time.sleep(options.quiet)
         stop.touch()
@@ -315,7 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--rows", type=int, default=50_000, help="of each of four marts")
     parser.add_argument(
-        "--refresh", action="store_true", help="builds by dbt, a day each, 29 publications at most"
+        "--refresh", action="store_true", help="builds by dbt, a day each, 30 publications at most"
     )
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between a reader's reads")
     parser.add_argument("--quiet", type=float, default=5.0, help="seconds to read without builds")
