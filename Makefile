@@ -34,8 +34,7 @@ test: .venv/.ready-dev lint ## Run the linters and the project's own tests
 dagster: export DAGSTER_HOME ?= $(CURDIR)/.dagster
 dagster: export VIRTUAL_ENV := $(CURDIR)/.venv
 dagster: .venv/.ready ## Refresh every day: Dagster, its schedule on, its UI on http://127.0.0.1:3000 (PORT=...)
-	@$(BIN)/python -m orchestration.dagster_home
-	@$(BIN)/dg dev --host 127.0.0.1 --port $(or $(PORT),3000)
+	@$(BIN)/python -m orchestration.dagster_home --serve $(or $(PORT),3000)
 
 lint: .venv/.ready-dev ## Check the style of SQL and Python
 	@echo "ruff, mypy, sqlfluff ..."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -60,6 +61,17 @@ def run_first(folder: Path) -> int:
     return done.returncode
 
 
+def serve(port: int) -> None:
+    """Become `dg dev` on 127.0.0.1: the daemon, its schedule and sensors, and the UI.
+
+    A shell starts what it sends to the background with SIGINT ignored, and Dagster takes for
+    SIGTERM what SIGINT has: without a reset it could be ended by `kill -9` alone.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    dg_command = str(Path(sys.executable).with_name("dg"))
+    os.execv(dg_command, [dg_command, "dev", "--host", "127.0.0.1", "--port", str(port)])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the instance ready; a first run that fails is told, and shown by the UI that follows."""
     parser = argparse.ArgumentParser(
@@ -68,10 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "writer, and a first finished run.",
     )
     parser.add_argument("--no-first-run", action="store_true", help="settings and limit alone")
+    parser.add_argument("--serve", type=int, metavar="PORT", help="then open the UI, until ended")
     options = parser.parse_args(arguments)
     instance = prepare(home())
     if not options.no_first_run and not has_finished_run(instance):
         run_first(home())
+    if options.serve:
+        serve(options.serve)
     return 0
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from benchmarks import crashes, readers
+from orchestration import dagster_home
 
 
 def test_readers_see_whole_builds_while_others_are_published(
@@ -46,3 +48,16 @@ def test_a_full_disk_and_a_read_only_folder_publish_nothing(
     if "not tried" in told:
         pytest.skip(told)
     assert "with room again: published" in told
+
+
+def test_dagster_can_be_ended_wherever_it_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell's background job ignores SIGINT, and Dagster makes SIGTERM what SIGINT is."""
+    served: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda _, arguments: served.append(arguments))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        dagster_home.serve(3000)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert served[0][1:] == ["dev", "--host", "127.0.0.1", "--port", "3000"]
