@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.data import labels
+from dashboards.data import quality as quality_data
 from dashboards.filters import Choices, filter_bar
 from dashboards.formats import NOTHING, Formats
 from dashboards.layout import Context, NothingToShow
@@ -116,6 +117,9 @@ def _show(name: str, choices: Choices, texts: Texts) -> None:
         filters = filter_bar(
             choices, texts, _options(published, texts), used if days else (), (first, last)
         )
+        if not days and name != "quality":
+            has_orders = quality_data.has_kept_rows(published)
+            raise NothingToShow(texts("day_not_over" if has_orders else "nothing_known"))
         context = Context(published, filters, choices, texts)
         show(context)
     except NothingToShow as empty:

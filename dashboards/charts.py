@@ -22,6 +22,9 @@ SEQUENCE = ["#eef4f9", "#b9d5ea", "#6aa6d3", "#2b7bb9", "#0a4a7d"]
 DIVERGING = [ORANGE, "#f1c9ad", "#f4f6f8", "#a9cbe4", BLUE]
 FONT = "system-ui, -apple-system, Segoe UI, Liberation Sans, sans-serif"
 MOST_TICKS = 9
+# Pixels of a character of the texts beside bars; a telephone has little room for labels.
+CHARACTER = 7.2
+LABEL_LIMIT = "windowSize()[0] < 640 ? 140 : 220"
 MONTH_FORMAT, DAY_FORMAT = "%b %Y", "%-d %b"
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
@@ -43,7 +46,7 @@ def finish(chart: Chart, height: int | None = None) -> Chart:
             tickColor=PALE,
             labelFontSize=12,
             titleFontSize=12,
-            labelLimit=220,
+            labelLimit=alt.ExprRef(LABEL_LIMIT),
         )
         .configure_legend(
             orient="top",
@@ -110,6 +113,7 @@ def funnel(rows: pd.DataFrame, no_change: str) -> Chart:
     kind (step, drop, worst), note.
     """
     order = rows.sort_values("order")["row"].tolist()
+    is_step = rows["kind"] == "step"
     base = alt.Chart(rows).encode(
         y=alt.Y("row:N", sort=order, title=None, axis=alt.Axis(domain=False, ticks=False))
     )
@@ -117,7 +121,12 @@ def funnel(rows: pd.DataFrame, no_change: str) -> Chart:
         base.transform_filter("datum.kind == 'step'")
         .mark_bar(color=BLUE, height=30, cornerRadiusEnd=3)
         .encode(
-            x=alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.12])),
+            x=alt.X(
+                "share:Q",
+                title=None,
+                axis=None,
+                scale=alt.Scale(domain=[0, 1], range=_beside(rows["text"][is_step])),
+            ),
             tooltip=[alt.Tooltip("note:N", title=" ")],
         )
     )
@@ -144,6 +153,12 @@ def funnel(rows: pd.DataFrame, no_change: str) -> Chart:
     return finish(alt.layer(bars, before, texts, lost), 36 * len(order))
 
 
+def _beside(texts: pd.Series[Any]) -> list[Any]:
+    """The pixels that bars have where their texts stand beside them, in a chart of any width."""
+    room = CHARACTER * int(texts.str.len().max()) + 14
+    return [0, alt.ExprRef(f"max(width - {room:.0f}, width / 5)")]
+
+
 def bars(
     rows: pd.DataFrame,
     label: str,
@@ -155,8 +170,8 @@ def bars(
     rule: float | None = None,
 ) -> Chart:
     """Horizontal bars with their numbers beside them; `color` is a column that holds colours."""
-    lowest, highest = float(rows[value].min()), float(rows[value].max())
-    room = 1.1 + 0.07 * int(rows[text].str.len().max())  # for the texts beside the bars
+    lowest, highest = rows[value].min(), rows[value].max()
+    domain = [min(0.0, float(lowest)), float(highest) or 1.0] if pd.notna(highest) else [0.0, 1.0]
     base = alt.Chart(rows).encode(
         y=alt.Y(
             f"{label}:N",
@@ -168,7 +183,7 @@ def bars(
             f"{value}:Q",
             title=None,
             axis=None,
-            scale=alt.Scale(domain=[min(0.0, lowest), highest * room or 1.0], nice=False),
+            scale=alt.Scale(domain=domain, range=_beside(rows[text]), nice=False),
         ),
         tooltip=list(tooltip)
         or [alt.Tooltip(f"{label}:N", title=" "), alt.Tooltip(f"{text}:N", title=" ")],
@@ -285,18 +300,27 @@ def grid(
     domain: Sequence[float] | None = None,
     immature: str | None = None,
     row_height: int = 30,
+    is_whole: bool = False,
 ) -> Chart:
-    """A heat map with its numbers in it; what `immature` marks is grey and struck through."""
+    """A heat map with its numbers in it; what `immature` marks is grey and struck through.
+
+    A whole one has a place for each value of `x_sort` and `y_sort`, also where no row has it.
+    """
     x_axis = alt.Axis(orient="top", domain=False, ticks=False, labelAngle=0, labelOverlap=True)
     base = alt.Chart(rows).encode(
         x=alt.X(
-            f"{x}:O", sort=list(x_sort) if x_sort is not None else None, title=x_title, axis=x_axis
+            f"{x}:O",
+            sort=list(x_sort) if x_sort is not None else None,
+            title=x_title,
+            axis=x_axis,
+            scale=alt.Scale(domain=list(x_sort)) if is_whole and x_sort else alt.Undefined,
         ),
         y=alt.Y(
             f"{y}:O",
             sort=list(y_sort) if y_sort is not None else None,
             title=y_title,
             axis=alt.Axis(domain=False, ticks=False),
+            scale=alt.Scale(domain=list(y_sort)) if is_whole and y_sort else alt.Undefined,
         ),
         tooltip=list(tooltip),
     )
@@ -324,7 +348,8 @@ def grid(
             waiting.mark_rect(color="#eceff2", stroke="white", strokeWidth=2),
             waiting.mark_text(color=GREY, fontSize=13).encode(text=alt.datum("╱╱")),
         ]
-    return finish(alt.layer(*layers), row_height * rows[y].nunique() + 30)
+    row_count = len(y_sort) if is_whole and y_sort else rows[y].nunique()
+    return finish(alt.layer(*layers), row_height * row_count + 30)
 
 
 def spans(

@@ -191,7 +191,8 @@ def filter_bar(
 ) -> Filters:
     """The bar above each page; what the page's numbers cannot be told by is greyed and kept."""
     first, last = known_days
-    columns = st.columns([1.15, 1.3, 1, 1, 1.2], gap="small", vertical_alignment="bottom")
+    with st.container(key="filters"):
+        columns = st.columns([1.15, 1.3, 1, 1, 1.2], gap="small", vertical_alignment="bottom")
     with columns[0]:
         period = choices.one(
             "period",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -70,10 +71,14 @@ class Context:
         """A heading with its numbers' definitions one hover away."""
         st.subheader(self.texts(title), help=self.define(*columns) or None, anchor=False)
 
-    def chart(self, chart: Any, alt_text: str) -> None:
-        """A chart, with words for those who do not see it."""
+    def chart(self, chart: Any, alt_text: str, wide: str = "") -> None:
+        """A chart, with words for those who do not see it.
+
+        `wide` names one whose columns need room: it is scrolled sideways on a telephone.
+        """
         specification = charts.in_language(chart, self.texts.language)
-        st.vega_lite_chart(spec=specification, theme=None, width="stretch", alt=alt_text)
+        with st.container(key=f"wide_{wide}") if wide else nullcontext():
+            st.vega_lite_chart(spec=specification, theme=None, width="stretch", alt=alt_text)
 
     def table(
         self, mart: str, rows: pd.DataFrame, headings: Mapping[str, str], **options: Any
@@ -118,13 +123,12 @@ class Context:
             raise NothingToShow(self.texts(message))
         return rows
 
-    def tiles(self, tiles: Sequence[tuple[str, str, str]]) -> None:
-        """Numbers in a row: label, value, and its definition on hover."""
-        for column, (label, value, definition) in zip(
-            st.columns(len(tiles), gap="small"), tiles, strict=True
-        ):
-            with column:
-                st.metric(label, value, help=definition or None, border=True, height="stretch")
+    def tiles(self, tiles: Sequence[tuple[str, str, str] | None]) -> None:
+        """Numbers in a row: label, value, and its definition on hover; None is an empty place."""
+        for column, tile in zip(st.columns(len(tiles), gap="small"), tiles, strict=True):
+            if tile:
+                label, value, definition = tile
+                column.metric(label, value, help=definition or None, border=True, height="stretch")
 
 
 def escaped(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import hypothesis
 import pytest
+from metric_flow import Manifest, engine_of, semantic_manifest_of
 from warehouses import Build, Dbt
 
 # How fast a machine is says nothing of whether an example is right.
@@ -77,6 +78,18 @@ def demo(build: Build, pytestconfig: pytest.Config) -> duckdb.DuckDBPyConnection
     if hasattr(pytestconfig, "workeroutput"):
         pytestconfig.workeroutput["demo"] = summary
     return connection
+
+
+@pytest.fixture(scope="session")
+def semantic_manifest(dbt: Dbt) -> Manifest:
+    """What MetricFlow knows of the project."""
+    return semantic_manifest_of(dbt)
+
+
+@pytest.fixture(scope="session")
+def metric_flow(semantic_manifest: Manifest) -> Any:
+    """MetricFlow's engine (metric_flow.answer)."""
+    return engine_of(semantic_manifest)
 
 
 DEMO_SUMMARY = pytest.StashKey[list[str]]()

@@ -29,7 +29,13 @@ def opportunities(
     return published.query(
         f"""
         select
-            opportunities.*, profiles.rfm_segment, profiles.country, profiles.first_channel
+            opportunities.customer_id, opportunities.kind, opportunities.priority_rank,
+            opportunities.priority_score, opportunities.evidence, opportunities.evidence_fr,
+            opportunities.product_id, opportunities.action, opportunities.action_fr,
+            opportunities.channel, opportunities.conversion_rate, opportunities.value_amount,
+            opportunities.expected_amount, opportunities.as_of_date, opportunities.detected_date,
+            opportunities.expires_date, opportunities.evidence_at,
+            profiles.rfm_segment, profiles.country, profiles.first_channel
         {JOINED}
         where (len($kinds) = 0 or list_contains($kinds, opportunities.kind)) and {condition}
         order by opportunities.priority_score desc, opportunities.customer_id, opportunities.kind

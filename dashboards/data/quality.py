@@ -20,6 +20,13 @@ def load_report(published: Published) -> pd.DataFrame:
     return published.query("select * from agg_load_report order by read_row_count desc, table_name")
 
 
+def has_kept_rows(published: Published) -> bool:
+    """Whether any order was kept, be it of a day that is not over."""
+    return not published.query(
+        "select 1 from agg_load_report where table_name = 'orders' and kept_row_count > 0"
+    ).empty
+
+
 def reject_reasons(published: Published) -> pd.DataFrame:
     """Rejected rows by table and reason, with an example."""
     return published.query(

@@ -184,6 +184,7 @@ def _attribution(context: Context) -> None:
             y_sort=[name(code) for code in order],
         ),
         texts("attribution"),
+        wide="attribution",
     )
     st.caption(texts("attribution_note"))
     context.download(rows.drop(columns=["name", "model", "text", "amount"]), "attribution")

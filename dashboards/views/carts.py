@@ -82,16 +82,19 @@ def _tiles(context: Context, sums: pd.Series) -> None:
 def _stages(context: Context, sums: pd.Series) -> None:
     texts, write = context.texts, context.write
     context.section("left_at", *(f"{MART}.abandoned_at_{stage}_count" for stage in carts.STAGES))
-    total = sums["abandoned_cart_count"] or None
+    total = sums["abandoned_cart_count"]
+    if not total:
+        if sums["mature_cart_count"]:
+            st.info(texts("none_left"), icon=":material/check_circle:")
+        else:
+            st.info(texts("not_mature"), icon=":material/hourglass_empty:")
+        return
     counts = [sums[f"abandoned_at_{stage}_count"] for stage in carts.STAGES]
     rows = pd.DataFrame(
         {
             "stage": [texts(f"stage_{stage}") for stage in carts.STAGES],
             "carts": counts,
-            "text": [
-                f"{write.number(count)} · {write.percent(count / total if total else None)}"
-                for count in counts
-            ],
+            "text": [f"{write.number(count)} · {write.percent(count / total)}" for count in counts],
         }
     )
     context.chart(charts.bars(rows, "stage", "carts", "text"), texts("left_at"))
@@ -100,6 +103,10 @@ def _stages(context: Context, sums: pd.Series) -> None:
 def _by_part(context: Context, part: str) -> None:
     texts, write = context.texts, context.write
     rows = carts.carts_by_part(context.published, part, context.filters)
+    rows = rows[rows["abandonment_rate"].notna()].copy()
+    if rows.empty:
+        st.info(texts("not_mature"), icon=":material/hourglass_empty:")
+        return
     name = context.namer("channel" if part == "channel" else "")
     rows["name"] = rows["code"].map(name)
     rows["text"] = rows["abandonment_rate"].map(write.percent)

@@ -114,6 +114,7 @@ def _triangle(context: Context, rows: pd.DataFrame, measure: str) -> None:
             row_height=26,
         ),
         texts(f"measure_{measure}"),
+        wide="triangle",
     )
     st.caption(texts("triangle_note"))
 

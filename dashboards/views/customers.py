@@ -90,6 +90,7 @@ def _grid(context: Context) -> None:
             x_title=texts("recency_axis"),
             y_title=texts("fm_axis"),
             row_height=54,
+            is_whole=True,
         ),
         texts("rfm_grid"),
     )

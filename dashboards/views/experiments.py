@@ -87,6 +87,7 @@ def _lifts(context: Context, rows: pd.DataFrame, variant: str) -> None:
             colour="colour",
         ),
         texts("lift_of", variant=variant),
+        wide=f"lift_{variant}",
     )
     st.caption(texts("lift_of_note"))
 

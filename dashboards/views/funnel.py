@@ -36,7 +36,7 @@ def show(context: Context) -> None:
             lambda code: texts(f"every_{code}"),
             widget=partial(st.segmented_control, required=True),
         )
-    steps = context.need(funnels.funnel_steps(published, funnel, context.filters))
+    steps = context.need(funnels.funnel_steps(published, funnel, context.filters), "no_funnel")
     before = funnels.funnel_steps(published, funnel, context.filters.before())
     step_names = context.names("funnel_step")
     for rows in (steps, before):
@@ -45,7 +45,8 @@ def show(context: Context) -> None:
             for number, name in zip(rows["step_number"], rows["step_name"], strict=True)
         ]
     _tiles(context, steps, before)
-    _funnel(context, steps, before)
+    if steps["mature_entry_count"].iloc[0] > 0:
+        _funnel(context, steps, before)
     if breakdown != "none":
         _by_part(
             context, funnel, breakdown, dict(zip(steps["step_number"], steps["name"], strict=True))
@@ -60,7 +61,7 @@ def show(context: Context) -> None:
 def _tiles(context: Context, steps: pd.DataFrame, before: pd.DataFrame) -> None:
     texts, write = context.texts, context.write
     last = steps.iloc[-1]
-    worst = steps.iloc[1:].sort_values("drop_off_rate").tail(1)
+    worst = steps.iloc[1:].dropna(subset="drop_off_rate").sort_values("drop_off_rate").tail(1)
     earlier = before["conversion_rate"].iloc[-1] if not before.empty else None
     columns = st.columns(4, gap="small")
     with columns[0]:
@@ -185,6 +186,7 @@ def _by_part(context: Context, funnel: str, breakdown: str, step_names: dict[int
             y_sort=list(dict.fromkeys(rows["part"])),
         ),
         texts("by_part"),
+        wide="funnel_by_part",
     )
     st.caption(texts("by_part_note"))
     context.download(

@@ -92,7 +92,8 @@ def _list(context: Context, kinds: Sequence[str], count: int, names: dict[str, s
     shown["rfm_segment"] = shown["rfm_segment"].map(context.namer("rfm_segment"))
     shown["channel"] = [NOTHING if pd.isna(code) else texts.code(code) for code in shown["channel"]]
     shown["priority_score"] = shown["priority_score"].map(lambda score: write.number(score, 1))
-    shown["action"] = context.own(shown, "action")
+    for column in ("evidence", "action"):
+        shown[column] = context.own(shown, column)
     for column in ("value_amount", "expected_amount"):
         shown[column] = shown[column].map(write.money)
     shown["expires_date"] = shown["expires_date"].map(write.day)

@@ -9,9 +9,9 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.data import kpis
-from dashboards.filters import PARTS
+from dashboards.filters import PARTS, Filters
 from dashboards.formats import NOTHING
-from dashboards.layout import Context, escaped
+from dashboards.layout import Context, NothingToShow, escaped
 
 HEADLINES = (
     "net_revenue",
@@ -40,9 +40,10 @@ def show(context: Context) -> None:
         default="month",
         widget=partial(st.segmented_control, required=True),
     )
-    scores = context.need(
-        kpis.scorecard(context.published, period, context.filters.last_date), "no_kpis"
-    )
+    scores = kpis.scorecard(context.published, period, context.filters.last_date)
+    if scores.empty:
+        _so_far(context, periods[period])
+        return
     scores["name"] = context.own(scores, "kpi_name")
     _headlines(context, scores, period)
     _over_time(context, scores, period)
@@ -94,6 +95,31 @@ def _headlines(context: Context, scores: pd.DataFrame, period: str) -> None:
             period=write.period(scores["period_start_date"].max(), period),
             before=texts(f"before_{period}"),
         )
+    )
+
+
+def _so_far(context: Context, period: str) -> None:
+    """The days of a shop so young that none of its periods is over."""
+    write, filters = context.write, context.filters
+    known = kpis.definitions(context.published)
+    known["name"] = context.own(known, "kpi_name")
+    whole = Filters(filters.first_date, filters.last_date)
+    tiles = []
+    for row in known.set_index("kpi").loc[list(HEADLINES)].itertuples():
+        value = kpis.kpi_over_days(context.published, str(row.Index), whole)
+        if row.is_sum_of_days and value is not None:
+            tiles.append((row.name, write.kpi(value, row.unit), escaped(row.formula)))
+    if not tiles:
+        raise NothingToShow(context.texts("no_kpis"))
+    for shown in (tiles[:4], tiles[4:]):
+        context.tiles([*shown, *[None] * (4 - len(shown))])
+    st.info(
+        context.texts(
+            "so_far",
+            period=period.lower(),
+            last=write.day(filters.last_date),
+        ),
+        icon=":material/hourglass_empty:",
     )
 
 

@@ -68,6 +68,17 @@ def wait(is_so: Callable[[], Any], what: str = "") -> Any:
     raise AssertionError(f"waited {PATIENCE} s in vain {what}")
 
 
+def a_browser(folder: Path) -> Iterator[Browser]:
+    """A Chromium for the tests of a module, which skips them where there is none."""
+    import pytest
+
+    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+        pytest.skip("no chromium and chromedriver on the PATH: apt-get install chromium-driver")
+    browser = Browser(folder)
+    yield browser
+    browser.driver.quit()
+
+
 class Browser:
     """Opens pages, and waits until they have settled."""
 
@@ -142,6 +153,10 @@ class Browser:
             return False
 
         wait(clicked, f"to click {text}")
+
+    def faults(self) -> list[str]:
+        """What is shown of exceptions and errors."""
+        return self.texts('[data-testid="stException"], [data-testid="stAlertContentError"]')
 
     def complaints(self) -> list[str]:
         """What the console has said since the last time."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from dashboard.app_runs import PAGES
-from dashboard.browser import Browser, dashboard_of, wait
+from dashboard.browser import Browser, a_browser, dashboard_of, wait
 
 from dashboards.texts import Texts
 
@@ -41,11 +41,7 @@ def address(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One Chromium for all tests."""
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        pytest.skip("no chromium and chromedriver on the PATH: apt-get install chromium-driver")
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.driver.quit()
+    yield from a_browser(tmp_path_factory.mktemp("browser"))
 
 
 def test_pages_open_one_after_the_other_without_complaints(address: str, browser: Browser) -> None:
@@ -56,7 +52,7 @@ def test_pages_open_one_after_the_other_without_complaints(address: str, browser
         browser.expect_title(ENGLISH(f"page_{page}"))
         wait(lambda: browser.find(DRAWN), f"for the charts of {page}")
         wait(partial(browser.is_at, f"page={page}"), f"for the URL of {page}")
-        assert not browser.find('[data-testid="stException"], [data-testid="stAlertContentError"]')
+        assert not browser.faults()
     assert not browser.complaints()
     assert browser.hosts() == {"127.0.0.1"}
 

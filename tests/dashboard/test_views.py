@@ -69,6 +69,19 @@ def test_filter_changes_the_numbers_and_the_url(demo_folder: Path) -> None:
     assert tiles(again)["Carts"] == tiles(app)["Paniers"].replace("\u202f", ",")
 
 
+def test_opportunities_are_told_in_the_readers_language(demo_folder: Path) -> None:
+    """Whoever writes to a customer in French reads why in French."""
+    for language, column in (("en", "evidence"), ("fr", "evidence_fr")):
+        app = run_page(demo_folder, "opportunities", lang=language, kind="second_order")
+        shown = app.dataframe[-1].value
+        expected = open_published(demo_folder / "marts.duckdb").query(
+            f"select customer_id, {column} from fct_customer_opportunities"
+            " where kind = 'second_order'"
+        )
+        told = dict(zip(shown["customer_id"], shown["evidence"], strict=True))
+        assert told == dict(zip(expected["customer_id"], expected[column], strict=True))
+
+
 def test_unknown_choices_in_a_url_are_passed_over(demo_folder: Path) -> None:
     """An old bookmark opens the page, without what is no longer there."""
     app = run_page(

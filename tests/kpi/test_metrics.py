@@ -6,14 +6,12 @@ compared with agg_kpi_daily's own figures, period by period and part by part.
 
 from __future__ import annotations
 
-import json
-from datetime import date, datetime
 from typing import Any
 
 import duckdb
 import pytest
+from metric_flow import Manifest, answer
 from shops import dicts
-from warehouses import Dbt
 
 # What no metric of MetricFlow can say, and why.
 NOT_METRICS = {
@@ -28,14 +26,6 @@ NOT_METRICS = {
 ENTITIES = ("channel", "device", "country")
 # Refunds, new customers and NPS have these through orders or customers, not by themselves.
 WITHOUT_PARTS = ("refunds", "return_rate", "new_customers", "nps")
-Key = tuple[Any, ...]
-
-
-@pytest.fixture(scope="module")
-def manifest(dbt: Dbt) -> Any:
-    """The semantic manifest of the project."""
-    dbt.parse()
-    return json.loads((dbt.target / "semantic_manifest.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -44,44 +34,11 @@ def kpis(demo: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     return {row["kpi"]: row for row in dicts(demo, "from raw.ref_kpis")}
 
 
-@pytest.fixture(scope="module")
-def metric_flow(manifest: Any) -> Any:
-    """MetricFlow's engine, which writes SQL; a connection of its own it needs not."""
-    from metricflow.engine.metricflow_engine import MetricFlowEngine
-    from metricflow.protocols.sql_client import SqlEngine
-    from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
-    from metricflow_semantics.model.dbt_manifest_parser import (
-        parse_manifest_from_dbt_generated_manifest,
-    )
-    from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
-
-    class Writer:
-        sql_engine_type = SqlEngine.DUCKDB
-        sql_plan_renderer = DuckDbSqlPlanRenderer()
-
-    parsed = parse_manifest_from_dbt_generated_manifest(json.dumps(manifest))
-    writer: Any = Writer()
-    return MetricFlowEngine(SemanticManifestLookup(parsed), writer)
-
-
-def answer(metric_flow: Any, demo: Any, metric: str, groups: list[str]) -> dict[Key, Any]:
-    """What `mf query` gives: a value by the keys of its groups, periods first."""
-    from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
-
-    request = MetricFlowQueryRequest.create(metric_names=[metric], group_by_names=groups)
-    rows = demo.execute(metric_flow.explain(request).sql_statement.sql).fetchall()
-
-    def day(value: date) -> date:
-        return value.date() if isinstance(value, datetime) else value
-
-    return {(day(first), *others): value for first, *others, value in rows}
-
-
 def test_every_kpi_is_a_metric_with_its_own_words(
-    manifest: Any, kpis: dict[str, dict[str, Any]]
+    semantic_manifest: Manifest, kpis: dict[str, dict[str, Any]]
 ) -> None:
     """Name, French name, unit, objective and formula are those of ref_kpis."""
-    metrics = {metric["name"]: metric for metric in manifest["metrics"]}
+    metrics = {metric["name"]: metric for metric in semantic_manifest["metrics"]}
     assert NOT_METRICS.keys() == kpis.keys() - metrics.keys()
     assert len(kpis.keys() & metrics.keys()) >= 45
     for name in kpis.keys() & metrics.keys():
@@ -139,7 +96,7 @@ def test_metrics_are_asked_for_by_what_customers_and_products_are(
         (
             "net_revenue",
             "customer__first_order_date__month",
-            "select date_trunc('month', first_order_date), sum(orders.net_amount)"
+            "select date_trunc('month', first_order_date)::date, sum(orders.net_amount)"
             " from marts.fct_orders as orders"
             " left join marts.dim_customer_profiles using (customer_id) group by all",
         ),
@@ -150,9 +107,7 @@ def test_metrics_are_asked_for_by_what_customers_and_products_are(
             " left join marts.dim_products using (product_id) group by all",
         ),
     ):
-        from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
-
-        request = MetricFlowQueryRequest.create(metric_names=[metric], group_by_names=[group])
-        rows = demo.execute(metric_flow.explain(request).sql_statement.sql).fetchall()
+        rows = [(*key, value) for key, value in answer(metric_flow, demo, metric, [group]).items()]
+        expected = demo.execute(query).fetchall()
         assert len(rows) > 5
-        assert sorted(map(repr, rows)) == sorted(map(repr, demo.execute(query).fetchall())), group
+        assert sorted(map(repr, rows)) == sorted(map(repr, expected)), group

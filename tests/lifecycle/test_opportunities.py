@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -260,6 +261,23 @@ def test_value_is_what_it_rests_on_times_the_rate_of_past_ones(
         above = [other for other in others if other["priority_score"] > row["priority_score"]]
         assert row["priority_rank"] == len(above) + 1
     assert str(rows["cart", "abandoned_cart"]["expires_date"]) == "2025-07-06"
+
+
+def test_evidence_says_the_same_in_both_languages(built: duckdb.DuckDBPyConnection) -> None:
+    """Each kind's sentence is there in French too, with the same numbers, days and products."""
+    rows = dicts(built, "from marts.fct_customer_opportunities")
+    said = {(row["customer_id"], row["kind"]): row["evidence_fr"] for row in rows}
+    assert said["cart", "abandoned_cart"] == "A laissé 1 article(s) pour 20,00 dans le panier"
+    assert said["viewed", "viewed_not_bought"] == "A revu P2"
+    assert said["second", "second_order"] == "A commandé une seule fois, le 2025-05-15"
+    past = dicts(built, "from intermediate.int_opportunities_detected")
+    assert len({row["kind"] for row in past}) >= 9
+    for row in past:
+        english, french = (
+            re.findall(r"\d+(?:\.\d+)?", row[column].replace(",", "."))
+            for column in ("evidence", "evidence_fr")
+        )
+        assert english == french, row
 
 
 def test_outcomes_of_past_ones_are_counted_by_hand(

@@ -115,7 +115,15 @@ abandoned_carts as (
         carts.closed_at as detected_at,
         'Left ' || cast(carts.unit_count as string) || ' unit(s)'
         || coalesce(' worth ' || cast(carts.cart_amount as string), '')
-        || ' behind at stage ' || carts.furthest_stage as evidence
+        || ' behind at stage ' || carts.furthest_stage as evidence,
+        'A laissé ' || cast(carts.unit_count as string) || ' article(s)'
+        || coalesce(' pour ' || replace(cast(carts.cart_amount as string), '.', ','), '')
+        || case carts.furthest_stage
+            when 'cart' then ' dans le panier'
+            when 'checkout' then ' à la caisse'
+            when 'shipping' then ' au choix de la livraison'
+            when 'payment' then ' au paiement'
+        end as evidence_fr
     from carts
     inner join cart_sessions
         on carts.session_id = cart_sessions.session_id
@@ -191,7 +199,8 @@ viewed_not_bought as (
         views_again.started_at as evidence_at,
         views_again.detected_at,
         'Viewed ' || coalesce(products.product_name, views_again.product_id) || ' again'
-            as evidence
+            as evidence,
+        'A revu ' || coalesce(products.product_name, views_again.product_id) as evidence_fr
     from views_again
     left join views_bought
         on views_again.customer_id = views_bought.customer_id
@@ -210,7 +219,9 @@ back_in_browsing as (
         sessions.started_at as evidence_at,
         sessions.known_at as detected_at,
         'Came back; the last order was on '
-        || cast({{ reporting_date('sessions.last_ordered_at') }} as string) as evidence
+        || cast({{ reporting_date('sessions.last_ordered_at') }} as string) as evidence,
+        'De retour ; sa dernière commande date du '
+        || cast({{ reporting_date('sessions.last_ordered_at') }} as string) as evidence_fr
     from sessions
     inner join kinds on kinds.kind = 'back_in_browsing'
     left join orders
@@ -285,7 +296,11 @@ replenishment_due as (
         'Bought ' || coalesce(products.product_name, replenishments_dated.product_id) || ' on '
         || cast(replenishments_dated.order_date as string) || '; customers buy it again after '
         || cast(cast(round(replenishments_dated.cycle_days) as bigint) as string) || ' days'
-            as evidence
+            as evidence,
+        'A acheté ' || coalesce(products.product_name, replenishments_dated.product_id) || ' le '
+        || cast(replenishments_dated.order_date as string) || ' ; les clients en rachètent après '
+        || cast(cast(round(replenishments_dated.cycle_days) as bigint) as string) || ' jours'
+            as evidence_fr
     from replenishments_dated
     left join products on replenishments_dated.product_id = products.product_id
     left join subscriptions
@@ -310,7 +325,10 @@ states as (
         rfm.as_of_date,
         'at_risk_high_value' as kind,
         'Spends more than most, and will not order in 90 days with a probability of '
-        || cast(cast(round(100 * churn.churn_probability) as bigint) as string) || '%' as evidence
+        || cast(cast(round(100 * churn.churn_probability) as bigint) as string) || '%' as evidence,
+        'Dépense plus que la plupart, et ne commandera pas sous 90 jours avec une probabilité de '
+        || cast(cast(round(100 * churn.churn_probability) as bigint) as string) || ' %'
+            as evidence_fr
     from rfm
     inner join kinds
         on kinds.kind = 'at_risk_high_value' and rfm.monetary_score >= kinds.from_value
@@ -324,7 +342,11 @@ states as (
         'Orders often and of late (scores ' || cast(rfm.frequency_score as string) || ' and '
         || cast(rfm.recency_score as string) || '), for little (' || cast(
             rfm.monetary_score as string
-        ) || ')' as evidence
+        ) || ')' as evidence,
+        'Commande souvent et récemment (scores ' || cast(rfm.frequency_score as string) || ' et '
+        || cast(rfm.recency_score as string) || '), pour de petits montants (' || cast(
+            rfm.monetary_score as string
+        ) || ')' as evidence_fr
     from rfm
     inner join kinds
         on kinds.kind = 'upsell'
@@ -342,7 +364,8 @@ states_entered as (
         cast(null as decimal(18, 2)) as evidence_amount,
         {{ start_of_reporting_date('(states.as_of_date + 1)') }} as evidence_at,
         {{ start_of_reporting_date('(states.as_of_date + 1)') }} as detected_at,
-        states.evidence
+        states.evidence,
+        states.evidence_fr
     from states
     inner join state_dates on states.as_of_date = state_dates.as_of_date
     left join states as previous_states
@@ -360,7 +383,8 @@ second_order as (
         cast(null as decimal(18, 2)) as evidence_amount,
         orders.ordered_at as evidence_at,
         orders.ordered_at + kinds.after_days * interval '1' day as detected_at,
-        'Ordered once, on ' || cast(orders.order_date as string) as evidence
+        'Ordered once, on ' || cast(orders.order_date as string) as evidence,
+        'A commandé une seule fois, le ' || cast(orders.order_date as string) as evidence_fr
     from orders
     inner join kinds on kinds.kind = 'second_order'
     left join orders as second_orders
@@ -378,7 +402,8 @@ answers as (
         cast(null as decimal(18, 2)) as evidence_amount,
         nps_responses.responded_at as evidence_at,
         nps_responses.responded_at as detected_at,
-        'Answered ' || cast(nps_responses.score as string) || ' to the NPS question' as evidence
+        'Answered ' || cast(nps_responses.score as string) || ' to the NPS question' as evidence,
+        'A répondu ' || cast(nps_responses.score as string) || ' à la question NPS' as evidence_fr
     from nps_responses
     inner join kinds
         on kinds.kind in ('promoter_not_referring', 'detractor_call')
@@ -413,7 +438,7 @@ opportunities_known as (
         opportunities.kind,
         opportunities.detected_at,
         {{ first_by(
-            packed(['product_id', 'evidence_amount', 'evidence_at', 'evidence']),
+            packed(['product_id', 'evidence_amount', 'evidence_at', 'evidence', 'evidence_fr']),
             [
                 'coalesce(-opportunities.evidence_amount, 0)',
                 "coalesce(opportunities.product_id, '')",
@@ -439,7 +464,8 @@ opportunities_detected as (
         opportunities_known.first_evidence.product_id as product_id,
         opportunities_known.first_evidence.evidence_amount as evidence_amount,
         opportunities_known.first_evidence.evidence_at as evidence_at,
-        opportunities_known.first_evidence.evidence as evidence
+        opportunities_known.first_evidence.evidence as evidence,
+        opportunities_known.first_evidence.evidence_fr as evidence_fr
     from opportunities_known
 )
 

@@ -148,6 +148,7 @@ customer_opportunities as (
         ) as priority_rank,
         opportunities_scored.priority_score,
         opportunities_scored.evidence,
+        opportunities_scored.evidence_fr,
         opportunities_scored.product_id,
         opportunities_scored.action,
         opportunities_scored.action_fr,
