@@ -370,6 +370,7 @@ def growth_section(growth: Growth) -> Iterator[str]:
             for title, size in sizes
         ),
     )
+    yield from ("", f"It was written anew {growth.compacted} times, as publication does.")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -96,7 +96,7 @@ def test_report_tells_ratios_of_one_round_and_names_what_missed(tmp_path: Path) 
     ]
     written = Bench("python -m benchmarks.bench", "2 cores", "2026-01-01", 0.0, "4GB")
     written.funnel.append(Contest(1000, rounds, {}))
-    written.growth.append(Growth(30, [FileSize(100, 0), FileSize(150, 50)], FileSize(100, 0)))
+    written.growth.append(Growth(30, [FileSize(100, 0), FileSize(150, 50)], 0, FileSize(100, 0)))
     bench_report.write(written, tmp_path)
     page = (tmp_path / "bench.md").read_text()
     targets = table_under(page, "## Targets")
