@@ -277,7 +277,8 @@ def models_section(size: SizeRun) -> Iterator[str]:
         f"## Models, {size.events:,} events",
         "",
         "Rows are those of the table, rows per second by wall. By hand: processor seconds of the "
-        "plain SQL. Peak memory is the process's while the model ran, what dbt holds included.",
+        "plain SQL. Peak memory is the process's while the model ran, what dbt holds included. "
+        "Bytes written fall on the model at which the engine writes its log into the file.",
         "",
         "![The costliest models](images/bench.svg)",
         "",

@@ -123,8 +123,8 @@ BUCKETS = """
             epoch_us(event_at) // 1800000000 as bucket,
             min(event_at) as started_at,
             max(event_at) as ended_at,
-            count(*) as event_count,
-            {gathered} as gathered
+            count(*) as event_count
+            {gathered}
         from events
         group by anonymous_id, bucket
     ),
@@ -153,11 +153,11 @@ BUCKETS = """
         where not (is_start and is_end)
     ),
     sessions as (
-        select anonymous_id, started_at, ended_at, event_count, gathered
+        select anonymous_id, started_at, ended_at, event_count {columns}
         from buckets_bounded
         where is_start and is_end
         union all
-        select anonymous_id, min(started_at), max(ended_at), sum(event_count), {joined}
+        select anonymous_id, min(started_at), max(ended_at), sum(event_count) {joined}
         from parts_numbered
         group by anonymous_id, session_number
     )
@@ -303,7 +303,7 @@ def models(place: Place) -> Counts:
     connection.execute(f"create table {name} as {compiled(place, name)}")
     for name in ("base_web__events", "stg_web__events"):
         connection.execute(f"create view {name} as {compiled(place, name)}")
-    sessions = BUCKETS.format(gathered="null", joined="null")
+    sessions = BUCKETS.format(gathered="", columns="", joined="")
     connection.execute(f"""
         create table fct_sessions as
         from cartwright.marts.fct_sessions where false
@@ -346,11 +346,18 @@ def compiled(place: Place, model: str) -> str:
 
 
 def buckets(place: Place) -> Counts:
-    """Sessions bucket first, which gather the times of their steps as they are cut."""
+    """Sessions bucket first, which gather the times of their steps as they are cut.
+
+    Of the first step, which is most of them, the first time is enough.
+    """
     connection = connect(place)
     sessions = BUCKETS.format(
-        gathered="list(struct_pack(t := event_at, step := step)) filter (where step is not null)",
-        joined="flatten(list(gathered) filter (where gathered is not null))",
+        gathered=""",
+            min(event_at) filter (where step = 1) as step_1_at,
+            list(struct_pack(t := event_at, step := step)) filter (where step > 1) as gathered
+        """,
+        columns=", step_1_at, gathered",
+        joined=", min(step_1_at), flatten(list(gathered) filter (where gathered is not null))",
     )
     connection.execute(f"""
         create table sessions as
@@ -370,12 +377,12 @@ def buckets(place: Place) -> Counts:
         )"""
     query = f"""
         with sessions_entered as (
-            select gathered, list_min([x.t for x in gathered if x.step = 1]) as step_1_at
+            select step_1_at, gathered
             from sessions
-            where gathered is not null
+            where step_1_at is not null
         )
         {chain},
-        entries as (from steps_4 where step_1_at is not null)
+        entries as (from steps_4)
         {BY_DAY}
     """
     return by_day(connection, query)
