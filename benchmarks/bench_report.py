@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -172,7 +173,10 @@ def summary(bench: Bench) -> str:
 
 def page(bench: Bench) -> Iterator[str]:
     """The lines of the page."""
-    busy = f"Before the run {bench.load:.1f} processes were already busy."
+    busy = (
+        f"Busy processes, on average over a minute: {bench.load:.1f} before the run,"
+        f" {os.getloadavg()[0]:.1f} at its end; ratios hold where nothing else runs."
+    )
     yield from (
         "# Bench",
         "",
