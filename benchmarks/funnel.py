@@ -35,11 +35,9 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +48,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from benchmarks import costs
-from benchmarks.costs import say, simulate
+from benchmarks.costs import metered, say, simulate
 from benchmarks.dbt_nodes import Node, build
 
 FUNNEL = "session_purchase"
@@ -627,16 +625,10 @@ def take_turn(formulation: str, place: Place) -> str:
     if formulation == "pandas":
         import pandas as pd  # noqa: F401, PLC0415
         import pyarrow.dataset as ds  # noqa: F401, PLC0415
-    wall, cpu = time.perf_counter(), time.process_time()
-    counts = FORMULATIONS[formulation](place)
-    return json.dumps(
-        {
-            "wall": time.perf_counter() - wall,
-            "cpu": time.process_time() - cpu,
-            "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "counts": counts,
-        }
-    )
+    with metered(place.scratch / "spilled") as meter:
+        counts = FORMULATIONS[formulation](place)
+        lap = meter.lap()
+    return json.dumps({"wall": lap.wall, "cpu": lap.cpu, "peak": lap.peak, "counts": counts})
 
 
 def turn(formulation: str, place: Place) -> Turn:
