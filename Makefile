@@ -46,8 +46,8 @@ lint: .venv/.ready-dev ## Check the style of SQL and Python
 demo-data: .venv/.ready ## Write the demo shop's raw tables again (seeds/raw)
 	@$(BIN)/python -m seeds.simulator demo
 
-bench: .venv/.ready ## Measure builds (benchmarks/build.py --help): make bench EVENTS=10000000
-	@$(BIN)/python benchmarks/build.py --events $(or $(EVENTS),0)
+bench: .venv/.ready-dev ## Measure, and write docs/bench.md: make bench EVENTS="1000000 10000000"
+	@$(BIN)/python -m benchmarks.bench --events $(or $(EVENTS),1000000) $(BENCH)
 
 lock: .venv/.ready ## Lock the versions of pyproject.toml into requirements*.txt
 	@$(BIN)/pip install --quiet uv==0.13.9

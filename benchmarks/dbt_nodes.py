@@ -3,20 +3,19 @@
     python -m benchmarks.dbt_nodes COSTS.json build --exclude-resource-type test unit_test
 
 dbt's own run_results.json has wall seconds alone, which say little on a machine that does more.
-The peak of a node is the most memory that the process held while it ran (Linux alone tells).
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.build import Cost, measure
+from benchmarks.costs import Cost, Lap, measure, metered, row_counts
+from orchestration.settings import warehouse_file
 
 HOOKS = "hooks"
 # dbt tells of a hook when it is over: it began when whatever came before it ended.
@@ -25,25 +24,43 @@ BOUNDARIES = {"ConcurrencyLine", "NodeStart", "NodeFinished", "LogHookEndLine"}
 
 @dataclass(frozen=True)
 class Node:
-    """What one node of a build cost, and what it is; the hooks of dbt_project.yml are one node."""
+    """What one node of a build cost, and what it is; the hooks of dbt_project.yml are one node.
+
+    `rows` are those of its table when the build was over; None for a view.
+    """
 
     name: str
-    folder: str
+    kind: str
+    group: str
     materialized: str
-    wall: float
-    cpu: float
-    peak: float = 0.0
+    lap: Lap
+    rows: int | None
 
     @property
-    def is_of_funnels(self) -> bool:
-        """Whether it is a model of the group funnel."""
-        return self.folder.endswith("/funnel")
+    def wall(self) -> float:
+        """Wall seconds."""
+        return self.lap.wall
+
+    @property
+    def cpu(self) -> float:
+        """Processor seconds."""
+        return self.lap.cpu
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model: no seed, no hook."""
+        return self.kind == "model"
 
     @property
     def is_web(self) -> bool:
-        """Whether it is made of events; else it is of the shop's own tables, built in full."""
-        is_staged = "web__" in self.name or self.name == "raw_events"
-        return is_staged or self.is_of_funnels or self.materialized == "incremental"
+        """Whether it is made of events: sessions, funnels, what they are credited with."""
+        is_staged = self.group == "web" or self.name == "raw_events"
+        is_incremental = self.materialized == "incremental"
+        return (
+            is_staged
+            or self.group == "funnel"
+            or (is_incremental and self.group in ("core", "acquisition"))
+        )
 
 
 def build(
@@ -51,7 +68,8 @@ def build(
 ) -> tuple[Cost, dict[str, Node]]:
     """Run `dbt build` without tests in a process of its own: the cost of it all, and of each node.
 
-    Raises CalledProcessError, with dbt's output, where it fails.
+    Nodes come in the order in which dbt ran them. Raises CalledProcessError, with dbt's output,
+    where it fails.
     """
     file = target / "costs.json"
     command = [sys.executable, "-m", "benchmarks.dbt_nodes", str(file), "build", *arguments]
@@ -60,54 +78,42 @@ def build(
         [*command, "--exclude-resource-type", "test", "unit_test"], settings | dict(environment)
     )
     known = json.loads((target / "manifest.json").read_text())["nodes"]
+    rows = row_counts(Path(environment["CARTWRIGHT_WAREHOUSE"]))
     nodes = {}
-    for unique_id, (wall, cpu, peak) in json.loads(file.read_text()).items():
-        node = known.get(unique_id, {"name": HOOKS, "original_file_path": "", "config": {}})
+    for unique_id, lap in json.loads(file.read_text()).items():
+        node = known.get(unique_id, {"name": HOOKS, "resource_type": "operation", "config": {}})
         nodes[node["name"]] = Node(
             name=node["name"],
-            folder=Path(node["original_file_path"]).parent.as_posix(),
+            kind=node["resource_type"],
+            group=node.get("group") or "",
             materialized=node["config"].get("materialized", ""),
-            wall=wall,
-            cpu=cpu,
-            peak=peak,
+            lap=Lap(**lap),
+            rows=rows.get(node["name"]),
         )
-    peak = max(whole.peak, *(node.peak for node in nodes.values()))
+    peak = max(whole.peak, *(node.lap.peak for node in nodes.values()))
     return replace(whole, peak=peak), nodes
-
-
-def peak_since_last() -> float:
-    """The most memory held since this was last asked, in MB; 0 where the system does not tell."""
-    process = Path("/proc/self")
-    if not (process / "clear_refs").exists():
-        return 0.0
-    lines = (process / "status").read_text().splitlines()
-    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    (process / "clear_refs").write_text("5")
-    return peak / 1024
 
 
 def main(arguments: list[str]) -> int:
     """Run dbt with all arguments but the first, the file to write to; exit 1 where it fails."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - seconds, which only this process needs
 
-    costs: dict[str, tuple[float, float, float]] = {}
-    begun = (time.perf_counter(), time.process_time())
+    costs: dict[str, Lap] = {}
+    warehouse = warehouse_file()
+    # Where DuckDB spills to unless it is told otherwise.
+    with metered(warehouse.with_name(f"{warehouse.name}.tmp")) as meter:
 
-    def note(event: Any) -> None:  # noqa: ANN401 - dbt's events are untyped
-        nonlocal begun
-        if event.info.name not in BOUNDARIES:
-            return
-        now = (time.perf_counter(), time.process_time())
-        peak = peak_since_last()
-        if event.info.name in {"NodeFinished", "LogHookEndLine"}:
-            is_hook = event.info.name == "LogHookEndLine"
-            node = HOOKS if is_hook else event.data.node_info.unique_id
-            wall, cpu, before = costs.get(node, (0.0, 0.0, 0.0))
-            costs[node] = (wall + now[0] - begun[0], cpu + now[1] - begun[1], max(before, peak))
-        begun = now
+        def note(event: Any) -> None:  # noqa: ANN401 - dbt's events are untyped
+            if event.info.name not in BOUNDARIES:
+                return
+            lap = meter.lap()
+            if event.info.name in {"NodeFinished", "LogHookEndLine"}:
+                is_hook = event.info.name == "LogHookEndLine"
+                node = HOOKS if is_hook else event.data.node_info.unique_id
+                costs[node] = costs.get(node, Lap()) + lap
 
-    result = dbtRunner(callbacks=[note]).invoke(arguments[1:])
-    Path(arguments[0]).write_text(json.dumps(costs))
+        result = dbtRunner(callbacks=[note]).invoke(arguments[1:])
+    Path(arguments[0]).write_text(json.dumps({node: asdict(lap) for node, lap in costs.items()}))
     return 0 if result.success else 1
 
 

@@ -1,10 +1,10 @@
 """What customers' lives cost at a million of them: time and memory, model by model.
 
-    python benchmarks/lifecycle.py                       1,000,000 customers, 5 million orders
-    python benchmarks/lifecycle.py --customers 100000
-    python benchmarks/lifecycle.py --refreshes 2         and two days more, refreshed
-    python benchmarks/lifecycle.py --months 0            as_of_date alone, without its history
-    python benchmarks/lifecycle.py --folder bench        keep the shop and the warehouse there
+    python -m benchmarks.lifecycle                       1,000,000 customers, 5 million orders
+    python -m benchmarks.lifecycle --customers 100000
+    python -m benchmarks.lifecycle --refreshes 2         and two days more, refreshed
+    python -m benchmarks.lifecycle --months 0            as_of_date alone, without its history
+    python -m benchmarks.lifecycle --folder bench        keep the shop and the warehouse there
 
 A shop of accounts, products, orders, lines and refunds, over three years, is drawn in SQL: rates
 and lifetimes differ by customer, so that there is something to fit. All lifecycle marts are built
@@ -19,14 +19,14 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from benchmarks.costs import Cost, say
 from benchmarks.dbt_nodes import Node, build
 
 LAST_DAY = date(2026, 6, 30)
@@ -173,22 +173,28 @@ def rows_of(query: str, *arguments: str) -> int:
     return int(row[0]) if row else 0
 
 
-def row_counts(warehouse: Path) -> dict[str, int]:
-    """The rows of each table of the warehouse."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        tables = connection.execute(
-            "select schema_name, table_name from duckdb_tables()"
-        ).fetchall()
-        return {table: len(connection.table(f"{schema}.{table}")) for schema, table in tables}
+class LifecycleRun(NamedTuple):
+    """A build or a refresh: what it is, the whole process, its nodes by name."""
+
+    title: str
+    whole: Cost
+    nodes: Mapping[str, Node]
+
+    @property
+    def models(self) -> list[Node]:
+        """The models of the group lifecycle."""
+        return [node for node in self.nodes.values() if node.group == "lifecycle"]
 
 
-def run(scratch: Path, options: argparse.Namespace) -> None:
-    """Build and refresh in `scratch`, and print what each model cost."""
-    print(f"drawing {options.customers:,} customers ...", file=sys.stderr)
-    write_shop(scratch / "raw", options.customers)
-    for table in TABLES:
-        count = rows_of("select count(*) from '{}'", f"{scratch}/raw/{table}.parquet")
-        print(f"{table:<12}{count:>12,}")
+def measure_lifecycle(
+    scratch: Path, customers: int, refreshes: int = 0, months: int = 12
+) -> list[LifecycleRun]:
+    """Build a shop of so many customers from nothing in `scratch`, then refresh it day by day.
+
+    Raises CalledProcessError where a build fails.
+    """
+    say(f"drawing {customers:,} customers ...")
+    write_shop(scratch / "raw", customers)
     warehouse = scratch / "warehouse" / "cartwright.duckdb"
     warehouse.unlink(missing_ok=True)
     environment = {
@@ -197,34 +203,39 @@ def run(scratch: Path, options: argparse.Namespace) -> None:
     }
     # A refresh is complete once every incremental model was built, whichever marts are asked for.
     selected = ("--select", "+path:models/marts/lifecycle", "+config.materialized:incremental")
-    first = LAST_DAY - timedelta(days=options.refreshes)
-    for number in range(options.refreshes + 1):
-        day = first + timedelta(days=number)
-        title = f"refresh {number}" if number else "from nothing"
-        print(f"{title}, as of {day} ...", file=sys.stderr)
-        values = f"as_of_date: {day}, lifecycle_history_months: {options.months}"
+    runs = []
+    for number in range(refreshes + 1):
+        day = LAST_DAY + timedelta(days=number - refreshes)
+        title = f"{f'refresh {number}' if number else 'from nothing'}, as of {day}"
+        say(f"lifecycle {title} ...")
+        values = f"as_of_date: {day}, lifecycle_history_months: {months}"
         settings = ("--vars", f"{{{values}}}")
-        whole, nodes = build(environment, scratch / "target", *selected, *settings)
-        counts = row_counts(warehouse)
-        print(f"\n{f'{title}, as of {day}':<44}{'rows':>12}{'wall s':>9}{'cpu s':>9}{'peak MB':>9}")
+        runs.append(
+            LifecycleRun(title, *build(environment, scratch / "target", *selected, *settings))
+        )
+    return runs
+
+
+def report(scratch: Path, runs: Sequence[LifecycleRun]) -> None:
+    """Print what the shop has, and what each model of each run cost."""
+    for table in TABLES:
+        count = rows_of("select count(*) from '{}'", f"{scratch}/raw/{table}.parquet")
+        print(f"{table:<12}{count:>12,}")
+    for run in runs:
+        print(f"\n{run.title:<44}{'rows':>12}{'wall s':>9}{'cpu s':>9}{'peak MB':>9}")
+        whole = run.whole
         print_row("whole process, dbt's start included", None, whole.wall, whole.cpu, whole.peak)
-        print_sum("lifecycle models", [n for n in nodes.values() if is_of_lifecycle(n)])
-        for node in sorted(nodes.values(), key=lambda node: -node.cpu):
-            if is_of_lifecycle(node) and node.materialized != "view":
-                rows = counts.get(node.name)
-                print_row(f"  {node.name}", rows, node.wall, node.cpu, node.peak)
-        print_sum("all other nodes", [n for n in nodes.values() if not is_of_lifecycle(n)])
-
-
-def is_of_lifecycle(node: Node) -> bool:
-    """Whether it is a model of the group lifecycle."""
-    return node.folder.endswith("/lifecycle")
+        print_sum("lifecycle models", run.models)
+        for node in sorted(run.models, key=lambda node: -node.cpu):
+            if node.materialized != "view":
+                print_row(f"  {node.name}", node.rows, node.wall, node.cpu, node.lap.peak)
+        print_sum("all other nodes", [n for n in run.nodes.values() if n not in run.models])
 
 
 def print_sum(title: str, nodes: Sequence[Node]) -> None:
     """A row with what several nodes cost, one after the other."""
     wall, cpu = sum(node.wall for node in nodes), sum(node.cpu for node in nodes)
-    print_row(title, None, wall, cpu, max(node.peak for node in nodes))
+    print_row(title, None, wall, cpu, max(node.lap.peak for node in nodes))
 
 
 def print_row(title: str, rows: int | None, wall: float, cpu: float, peak: float) -> None:
@@ -236,7 +247,9 @@ def print_row(title: str, rows: int | None, wall: float, cpu: float, peak: float
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; exit 1 where a build fails."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m benchmarks.lifecycle",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--customers", type=int, default=1_000_000, help="how many to draw")
     parser.add_argument("--refreshes", type=int, default=1, help="days to refresh afterwards")
@@ -245,7 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            run(options.folder.resolve() if options.folder else Path(scratch), options)
+            folder = options.folder.resolve() if options.folder else Path(scratch)
+            runs = measure_lifecycle(folder, options.customers, options.refreshes, options.months)
+            report(folder, runs)
         except subprocess.CalledProcessError as error:
             print(f"{error.output or ''}\n{error}", file=sys.stderr)
             return 1

@@ -1,8 +1,8 @@
 """Purchase models against lifetimes and PyMC-Marketing, on the same arrays.
 
-    python benchmarks/purchase_models.py                 against lifetimes, a million customers
-    python benchmarks/purchase_models.py --pymc          and against PyMC-Marketing's MAP
-    python benchmarks/purchase_models.py --customers 100000
+    python -m benchmarks.purchase_models                 against lifetimes, a million customers
+    python -m benchmarks.purchase_models --pymc          and against PyMC-Marketing's MAP
+    python -m benchmarks.purchase_models --customers 100000
 
 Simulates customers, then in one run fits BG/NBD and scores every customer (P(alive), and the
 purchases expected in 52 weeks) with each implementation, and tells processor seconds, how many

@@ -1,8 +1,8 @@
 """The cost of a day's refresh, by how much history the warehouse has.
 
-    python benchmarks/refresh.py                           30, 120 and 365 days, 27,000 events each
-    python benchmarks/refresh.py --days 7 60 --events-per-day 3000
-    python benchmarks/refresh.py --raw-path my/folder      Parquet, with events/event_date=*/ parts
+    python -m benchmarks.refresh                           30, 120 and 365 days, 27,000 events each
+    python -m benchmarks.refresh --days 7 60 --events-per-day 3000
+    python -m benchmarks.refresh --raw-path my/folder      Parquet, with events/event_date=*/ parts
 
 All warehouses end on one day and begin so many days before it, and so do their orders, messages
 and experiments. Each is built in full, then gets the next days, one `dbt build` each. They take
@@ -27,7 +27,7 @@ from statistics import median
 
 import duckdb
 
-from benchmarks.build import Cost, measure
+from benchmarks.costs import Cost, say, simulate
 from benchmarks.dbt_nodes import HOOKS, Node, build
 
 # Tables that are cut to the days of the events, by a time or by their orders; others come whole.
@@ -69,9 +69,20 @@ class Run:
         """Wall seconds of the models that are made of events."""
         return sum(node.wall for node in self.nodes.values() if node.is_web)
 
+    @property
+    def nodes_cpu(self) -> float:
+        """Processor seconds of all nodes: the process without what dbt does for itself."""
+        return sum(node.cpu for node in self.nodes.values())
+
+    @property
+    def nodes_wall(self) -> float:
+        """Wall seconds of all nodes."""
+        return sum(node.wall for node in self.nodes.values())
+
 
 SHARES: dict[str, Callable[[Run], float]] = {
     "models of events": lambda run: run.web_cpu,
+    "all nodes, without dbt itself": lambda run: run.nodes_cpu,
     "whole process": lambda run: run.whole.cpu,
 }
 
@@ -85,6 +96,11 @@ class Shop:
     folder: Path
     builds: list[Run] = field(default_factory=list)  # the full one, then the refreshes
 
+    @property
+    def warehouse(self) -> Path:
+        """Its work file."""
+        return self.folder / "cartwright.duckdb"
+
     def load(self, source: Path, day: date) -> None:
         """Bring the raw folder up to the end of a day, and build."""
         raw = self.folder / "raw"
@@ -96,13 +112,12 @@ class Shop:
             if file.stem not in {*TIMES, *OF_ORDERS}:
                 link(file, raw / file.name)
         cut_tables(source, raw, self.first_day, day)
-        warehouse = self.folder / "cartwright.duckdb"
         environment = {
-            "CARTWRIGHT_WAREHOUSE": str(warehouse),
+            "CARTWRIGHT_WAREHOUSE": str(self.warehouse),
             "CARTWRIGHT_RAW_PATH": str(raw),
         }
         whole, nodes = build(environment, self.folder / "target")
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
             ledger = connection.execute("select count(*) from raw.refreshes where is_complete")
             if ledger.fetchall() != [(len(self.builds) + 1,)]:
                 raise ValueError(f"the refresh of {day} is not complete in the ledger")
@@ -149,34 +164,41 @@ def cut_tables(source: Path, raw: Path, first_day: date, last_day: date) -> None
             """)
 
 
-def simulate(options: argparse.Namespace, folder: Path) -> Path:
-    """A shop with the events of the longest history and the refreshes."""
-    days = max(options.days) + options.refreshes
-    events = options.events_per_day * days
-    print(f"simulating {events:,} events of {days} days ...", file=sys.stderr)
-    command = [sys.executable, "-m", "seeds.simulator", "parquet", "--out", str(folder)]
-    measure([*command, "--events", str(events), "--days", str(days)], {})
-    return folder
+def measure_refreshes(
+    scratch: Path, raw_path: Path | None, histories: Sequence[int], per_day: int, refreshes: int
+) -> list[Shop]:
+    """Build every history in full, then refresh them day by day, in turns; the shortest is first.
 
-
-def run(scratch: Path, options: argparse.Namespace) -> None:
-    """Build every history in full, refresh them day by day in turns, report."""
-    source = options.raw_path or simulate(options, scratch / "source")
+    Raises ValueError where the folder has too few days, CalledProcessError where a build fails.
+    """
+    needed = max(histories) + refreshes
     # The last part is of a day that is not complete.
+    source = raw_path or simulate(scratch / "source", per_day * (needed + 1), needed + 1)
     days = [day for _, day in parts(source)][:-1]
-    if len(days) < max(options.days) + options.refreshes:
+    if len(days) < needed:
         raise ValueError(
             f"{source} has {len(days)} complete days of events, which is too few for"
-            f" {max(options.days)} days and {options.refreshes} refreshes"
+            f" {max(histories)} days and {refreshes} refreshes"
         )
-    end = len(days) - options.refreshes
-    shops = [Shop(n, days[end - n], scratch / str(n)) for n in sorted(options.days)]
+    end = len(days) - refreshes
+    shops = [Shop(n, days[end - n], scratch / str(n)) for n in sorted(histories)]
     for day in days[end - 1 :]:
         for shop in shops:
             what = "refresh" if shop.builds else "full build"
-            print(f"{shop.days} days of history: {what}, {day} ...", file=sys.stderr)
+            say(f"{shop.days} days of history: {what}, {day} ...")
             shop.load(source, day)
-    report(shops)
+    return shops
+
+
+def growth(shops: Sequence[Shop], cost: Callable[[Run], float]) -> float:
+    """How many times a refresh after the longest history costs one after the shortest (median)."""
+    pairs = zip(shops[0].builds[1:], shops[-1].builds[1:], strict=True)
+    return median(cost(after_long) / cost(after_short) for after_short, after_long in pairs)
+
+
+def share(shop: Shop, cost: Callable[[Run], float]) -> float:
+    """What share of a full build of its history a refresh costs (median)."""
+    return median(map(cost, shop.builds[1:])) / cost(shop.builds[0])
 
 
 def report(shops: Sequence[Shop]) -> None:
@@ -203,8 +225,7 @@ def report(shops: Sequence[Shop]) -> None:
         print_row(f"  {kind}", refreshes, keys_touched(kind))
     print("a day's refresh / the full build of its history, cpu")
     for title, cpu in SHARES.items():
-        shares = [median(map(cpu, shop.builds[1:])) / cpu(shop.builds[0]) for shop in shops]
-        print(f"  {title:<38}" + "".join(f"{share:>9.3f}" for share in shares))
+        print(f"  {title:<38}" + "".join(f"{share(shop, cpu):>9.3f}" for shop in shops))
 
 
 def cpu_of(model: str) -> Callable[[Run], float]:
@@ -240,7 +261,9 @@ def print_row(title: str, builds: Sequence[Sequence[Run]], value: Callable[[Run]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; exit 1 where a build fails or there are too few days."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m benchmarks.refresh",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument(
         "--days", type=int, nargs="+", default=[30, 120, 365], help="histories to compare"
@@ -251,7 +274,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            run(Path(scratch), options)
+            shops = measure_refreshes(
+                Path(scratch),
+                options.raw_path,
+                options.days,
+                options.events_per_day,
+                options.refreshes,
+            )
+            report(shops)
         except subprocess.CalledProcessError as error:
             print(f"{error.output or ''}\nfailed: {' '.join(error.cmd)}", file=sys.stderr)
             return 1

@@ -29,6 +29,7 @@ import duckdb
 
 from orchestration import history
 from orchestration.build_results import Build, PublishError, names_of, read_build
+from orchestration.compact import CopyDiffers, compact
 from orchestration.history import BuildRun, CheckResult
 from orchestration.judgement import Judgement, judge
 from orchestration.lock import Busy, WriterLock
@@ -86,7 +87,19 @@ def publish(
             raise PublishError(f"There is no warehouse {warehouse}: run `dbt build` first.")
         # Nobody builds on while the marts are copied.
         with WriterLock(warehouse):
-            return _Publication(build, warehouse, folder, launched_by).run(keep)
+            manifest = _Publication(build, warehouse, folder, launched_by).run(keep)
+            _tidy_warehouse(warehouse)
+            return manifest
+
+
+def _tidy_warehouse(warehouse: Path) -> None:
+    """Give the room of what was replaced back; what is published is so without that as well."""
+    try:
+        compact(warehouse)
+    except (duckdb.Error, OSError, CopyDiffers) as error:
+        print(
+            f"{warehouse} was not made smaller, the next time it may be: {error}", file=sys.stderr
+        )
 
 
 class _Publication:

@@ -37,6 +37,11 @@ def raw_path() -> Path | None:
     return Path(path).expanduser().resolve() if path else None
 
 
+def memory_limit() -> str:
+    """The memory that DuckDB may take, as profiles.yml has it."""
+    return os.environ.get("CARTWRIGHT_MEMORY_LIMIT") or "4GB"
+
+
 def stale_days() -> int:
     """How many days ago the last day known may be."""
     return int(os.environ.get("CARTWRIGHT_STALE_DAYS") or 3)

@@ -1,0 +1,141 @@
+"""Whether the work file grows without growth of data: many refreshes against one build.
+
+    python -m benchmarks.storage                           100 days, 27,000 events each
+    python -m benchmarks.storage --refreshes 10 --events-per-day 300
+    python -m benchmarks.storage --raw-path my/folder      Parquet, with events/event_date=*/ parts
+
+One warehouse begins with the days of `--history`, in full, and gets the next days one by one, a
+`dbt build` each. After each the work file is made smaller if it has grown, as publication does
+(orchestration/compact.py). Then all days are built from nothing in a new work file, and the sizes
+of the two files are compared: 1 is no growth at all, 1.3 the aim.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.costs import say, simulate
+from benchmarks.refresh import Shop, parts
+from orchestration.compact import compact
+
+
+@dataclass(frozen=True)
+class FileSize:
+    """The bytes of a work file, and of it those of blocks that hold nothing."""
+
+    total: int
+    free: int
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The work file after each refresh, and that of a build from nothing of the same days."""
+
+    history: int
+    refreshed: Sequence[FileSize]  # after the first build, then after each refresh
+    compacted: int  # how many times it was written anew
+    fresh: FileSize
+
+    @property
+    def ratio(self) -> float:
+        """How many times as large as a freshly built file it is after the last refresh."""
+        return self.refreshed[-1].total / self.fresh.total
+
+
+def file_size(warehouse: Path) -> FileSize:
+    """The size of a work file that nobody has open; its log, which is empty then, is none of it."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        row = connection.execute(
+            "select block_size * free_blocks from pragma_database_size()"
+        ).fetchone()
+    return FileSize(warehouse.stat().st_size, row[0] if row else 0)
+
+
+def measure_growth(
+    scratch: Path, raw_path: Path | None, history: int, per_day: int, refreshes: int
+) -> Growth:
+    """Refresh one warehouse day by day, then build another of the same days.
+
+    Raises ValueError where the folder has too few days, CalledProcessError where a build fails.
+    """
+    needed = history + refreshes
+    source = raw_path or simulate(scratch / "source", per_day * (needed + 1), needed + 1)
+    days = [day for _, day in parts(source)][:-1]  # the last one is not complete
+    if len(days) < needed:
+        raise ValueError(
+            f"{source} has {len(days)} complete days of events, which is too few for {history} days"
+            f" and {refreshes} refreshes"
+        )
+    shop = Shop(history, days[-needed], scratch / "refreshed")
+    sizes, compacted = [], 0
+    for number, day in enumerate(days[-refreshes - 1 :]):
+        shop.load(source, day)
+        built = file_size(shop.warehouse)
+        compacted += compact(shop.warehouse)
+        sizes.append(file_size(shop.warehouse))
+        say(
+            f"refresh {number} of {refreshes}, {day}: {built.total / 2**20:,.1f} MB, then "
+            f"{sizes[-1].total / 2**20:,.1f} MB"
+        )
+    fresh = Shop(needed, days[-needed], scratch / "fresh")
+    fresh.load(source, days[-1])
+    return Growth(history, sizes, compacted, file_size(fresh.warehouse))
+
+
+def report(growth: Growth) -> None:
+    """Print some of the sizes on the way, and the ratio at its end."""
+    print(f"{'':<44}{'MB':>10}{'free MB':>10}")
+    last = len(growth.refreshed) - 1
+    for number in sorted({*range(0, last + 1, max(1, last // 10)), last}):
+        print_row(f"after {number} refreshes", growth.refreshed[number])
+    print_row("all the days in one build from nothing", growth.fresh)
+    print(f"written anew {growth.compacted} times; refreshed / fresh: {growth.ratio:.2f}")
+
+
+def print_row(title: str, size: FileSize) -> None:
+    """One row of the table."""
+    print(f"{title:<44}{size.total / 2**20:>10,.1f}{size.free / 2**20:>10,.1f}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; exit 1 where a build fails or there are too few days."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.storage",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    parser.add_argument("--refreshes", type=int, default=100, help="days one by one (100)")
+    parser.add_argument("--history", type=int, default=30, help="days in the first build (30)")
+    parser.add_argument("--events-per-day", type=int, default=27_000, help="to simulate (27000)")
+    parser.add_argument("--raw-path", type=Path, help="take this folder instead of simulating")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            report(
+                measure_growth(
+                    Path(scratch),
+                    options.raw_path,
+                    options.history,
+                    options.events_per_day,
+                    options.refreshes,
+                )
+            )
+        except subprocess.CalledProcessError as error:
+            print(f"{error.output or ''}\nfailed: {' '.join(error.cmd)}", file=sys.stderr)
+            return 1
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
