@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from shops import Row, write_csv
+from shops import Row, columns_of, write_csv
 
 FIRST_DAY = date(2024, 3, 11)
 DAY_COUNT = 35
@@ -175,7 +175,8 @@ class Month:
             mistaken_at = as_text(moment(number + MISTAKEN_BY_DAYS, 720))
             tables["orders"][-1] = {**tables["orders"][-1], "ordered_at": mistaken_at}
         for table, rows in tables.items():
-            write_csv(folder / f"{table}.csv", rows)
+            columns = columns_of([row for _, row in self.versions[table]])
+            write_csv(folder / f"{table}.csv", rows, columns)
         if is_lone:
             rows = [row for day in range(number + 1) for row in self.files.get(day, [])]
             write_csv(folder / "events.csv", rows, EVENT_COLUMNS)
