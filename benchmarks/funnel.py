@@ -64,7 +64,9 @@ SCAN = """
 # What counts of the raw events; copies are looked at among themselves alone.
 READ = """
     rows_read as not materialized (
-        select event_id, anonymous_id, event_at, event_name, page_type, is_bot
+        select
+            event_id, anonymous_id, event_at, event_name, page_type, is_bot,
+            file_index, file_row_number
         from read_parquet('{raw}/events/*/*.parquet', hive_partitioning = false)
         where event_id is not null and anonymous_id is not null and event_at < timestamp '{until}'
     )
@@ -75,26 +77,25 @@ ONE_OF_COPIES = """
         order by event_at, anonymous_id, event_name, page_type
     ) = 1
 """
-DEDUPLICATED = f"""
-    ids_repeated as materialized (
-        select event_id, cast(event_at as date) as utc_date
+# Ids that may be there twice are found by a hash of id and day; of their few rows, which are
+# compared as they are, those that do not count are told by where they stand.
+DROPPED = f"""
+    ids_suspected as materialized (
+        select hash(event_id, cast(event_at as date)) as id_hash
         from rows_read
-        group by event_id, utc_date
+        group by id_hash
         having count(*) > 1
     ),
+    rows_dropped as materialized (
+        select file_index, file_row_number
+        from rows_read
+        where hash(event_id, cast(event_at as date)) in (from ids_suspected)
+        {ONE_OF_COPIES.replace(") = 1", ") > 1")}
+    ),
     rows_kept as (
-        select rows_read.*
+        select *
         from rows_read
-        anti join ids_repeated
-            on rows_read.event_id = ids_repeated.event_id
-            and cast(rows_read.event_at as date) = ids_repeated.utc_date
-        union all
-        select rows_read.*
-        from rows_read
-        semi join ids_repeated
-            on rows_read.event_id = ids_repeated.event_id
-            and cast(rows_read.event_at as date) = ids_repeated.utc_date
-        {ONE_OF_COPIES}
+        anti join rows_dropped using (file_index, file_row_number)
     )
 """
 STEP = """
@@ -126,62 +127,65 @@ BUCKETS = """
         from events
         group by anonymous_id, bucket
     ),
-    buckets_compared as (
-        select
-            *,
-            lag(ended_at) over device as previous_ended_at,
-            lead(started_at) over device as next_started_at
+    -- A bucket goes on with the one before where less than the gap is between them.
+    links as materialized (
+        select buckets.anonymous_id, buckets.bucket
         from buckets
-        window device as (partition by anonymous_id order by bucket)
+        join buckets as before
+            on before.anonymous_id = buckets.anonymous_id and before.bucket = buckets.bucket - 1
+        where buckets.started_at - before.ended_at < interval 30 minute
     ),
-    buckets_bounded as materialized (
-        select
-            *,
-            coalesce(started_at - previous_ended_at >= interval 30 minute, true) as is_start,
-            coalesce(next_started_at - ended_at >= interval 30 minute, true) as is_end
-        from buckets_compared
+    parts as materialized (
+        select anonymous_id, bucket, bool_or(is_linked) as is_linked
+        from (
+            select anonymous_id, bucket, true as is_linked from links
+            union all
+            select anonymous_id, bucket - 1, false from links
+        )
+        group by anonymous_id, bucket
     ),
     parts_numbered as (
         select
-            *,
-            sum(case when is_start then 1 else 0 end) over (
+            buckets.*,
+            sum(case when is_linked then 0 else 1 end) over (
                 partition by anonymous_id order by bucket rows unbounded preceding
             ) as session_number
-        from buckets_bounded
-        where not (is_start and is_end)
+        from buckets
+        join parts using (anonymous_id, bucket)
     ),
     sessions as (
         select anonymous_id, started_at, ended_at, event_count {columns}
-        from buckets_bounded
-        where is_start and is_end
+        from buckets
+        anti join parts using (anonymous_id, bucket)
         union all
         select anonymous_id, min(started_at), max(ended_at), sum(event_count) {joined}
         from parts_numbered
         group by anonymous_id, session_number
     )
 """
+# A time zone is looked up once for each quarter of an hour, which no zone's offset divides.
 BY_DAY = """
     select
-        entry_date, sum(sessions), sum(events), sum(entries), sum(step_2), sum(step_3), sum(step_4)
+        cast(
+            make_timestamp(quarter * 900000000) at time zone 'UTC' at time zone 'Europe/Paris'
+            as date
+        ) as entry_date,
+        sum(sessions), sum(events), sum(entries), sum(step_2), sum(step_3), sum(step_4)
     from (
         select
-            {date_of_start} as entry_date, count(*) as sessions, sum(event_count) as events,
-            0 as entries, 0 as step_2, 0 as step_3, 0 as step_4
+            epoch_us(started_at) // 900000000 as quarter, count(*) as sessions,
+            sum(event_count) as events, 0 as entries, 0 as step_2, 0 as step_3, 0 as step_4
         from sessions
-        group by all
+        group by quarter
         union all
         select
-            {date_of_entry}, 0, 0, count(*), count(step_2_at), count(step_3_at), count(step_4_at)
+            epoch_us(step_1_at) // 900000000 as quarter, 0, 0,
+            count(*), count(step_2_at), count(step_3_at), count(step_4_at)
         from entries
-        group by all
+        group by quarter
     )
     group by entry_date
-""".format(
-    **{
-        name: f"cast({at} at time zone 'UTC' at time zone 'Europe/Paris' as date)"
-        for name, at in (("date_of_start", "started_at"), ("date_of_entry", "step_1_at"))
-    }
-)
+"""
 # Views of this name and their tables in the warehouse, of one funnel.
 OF_FUNNEL = {
     "ref_funnels": "raw",
@@ -359,7 +363,7 @@ def buckets(place: Place) -> Counts:
     )
     connection.execute(f"""
         create table sessions as
-        with {place.read()}, {DEDUPLICATED}, {EVENTS}, {sessions}
+        with {place.read()}, {DROPPED}, {EVENTS}, {sessions}
         from sessions
     """)
     chain = ""

@@ -92,7 +92,7 @@
     mode, then the times in microseconds. The mode is in it because DuckDB 1.5's list_reduce reads a
     column that a lambda captures from other rows when it is given an initial value (duckdb issue 25816).
     A step counts with all before it: as many as there are ones at the end of the mask. Most entries
-    are one event, step 1, and need no walk.
+    have events of step 1 alone, and need no walk.
 #}
 {% macro duckdb__steps_reached(sequence, mode) -%}
     {%- set step -%}
@@ -102,7 +102,7 @@
         end)
     {%- endset -%}
     {%- set seen = '(state[1] | ' ~ step ~ ')' -%}
-    case when len({{ sequence }}) = 1 then [{{ sequence }}[1].event_at]
+    case when list_max([item.step_mask for item in {{ sequence }}]) = 1 then [{{ sequence }}[1].event_at]
     else [make_timestamp(microseconds) for microseconds in list_reduce(
         [[item.step_mask, epoch_us(item.event_at)] for item in {{ sequence }}],
         lambda state, event: case

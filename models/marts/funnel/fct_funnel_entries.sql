@@ -1,7 +1,8 @@
 -- Grain: one row per funnel and entry of a unit (a session or a visitor).
 -- Each unit's events are gathered once, for all funnels. A funnel takes from them those that are
 -- its steps, as bits of one number (step n: bit n-1), in one sequence, by time and then by the
--- lowest step; each entry walks the part of the sequence that lies in its window.
+-- lowest step; each entry walks the part of the sequence that lies in its window. Whom a funnel cannot
+-- have is told by the kinds of events that the unit has, before any sequence is looked at.
 -- depends_on: {{ ref('stg_web__interactions') }}, {{ ref('int_order_events_derived') }}
 -- depends_on: {{ ref('fct_orders') }}
 {{ config(
@@ -69,23 +70,38 @@ step_counts as (
     group by funnel
 ),
 
+-- A bit for each kind of event; two kinds may share one where there are more kinds than bits.
+kinds_marked as (
+    select
+        funnel,
+        unit,
+        kind_number,
+        event_name,
+        page_type,
+        step_mask,
+        cast(power(2, kind_number % 62) as bigint) as kind_bit
+    from steps_masked
+),
+
 funnel_masks as (
     select
         funnel,
-        {{ listed('step_mask', ['kind_number']) }} as masks
-    from steps_masked
+        {{ listed('step_mask', ['kind_number']) }} as masks,
+        {{ bits_of_any('case when step_mask & 1 = 1 then kind_bit else 0 end') }} as entry_kinds
+    from kinds_marked
     group by funnel
 ),
 
 kinds as (
     select
         kind_number,
+        kind_bit,
         event_name,
         page_type,
         sum(case when unit = 'session' then step_mask else 0 end) > 0 as is_of_sessions,
         sum(case when unit = 'visitor' then step_mask else 0 end) > 0 as is_of_visitors
-    from steps_masked
-    group by kind_number, event_name, page_type
+    from kinds_marked
+    group by kind_number, kind_bit, event_name, page_type
 ),
 
 kinds_of_pages as (
@@ -103,6 +119,7 @@ events_with_kind as (
         events.visitor_session_number,
         events.event_at,
         coalesce(kinds_of_pages.kind_number, kinds_of_any_page.kind_number) as kind_number,
+        coalesce(kinds_of_pages.kind_bit, kinds_of_any_page.kind_bit) as kind_bit,
         coalesce(kinds_of_pages.is_of_sessions, kinds_of_any_page.is_of_sessions) as is_of_sessions,
         coalesce(kinds_of_pages.is_of_visitors, kinds_of_any_page.is_of_visitors) as is_of_visitors
     from events
@@ -119,6 +136,7 @@ units as (
         'visitor' as unit,
         visitor_id as unit_id,
         visitor_id,
+        {{ bits_of_any('kind_bit') }} as kinds_seen,
         {{ sequence_of(item) }} as events
     from events_with_kind
     where is_of_visitors and visitor_id is not null
@@ -128,6 +146,7 @@ units as (
         'session' as unit,
         session_id as unit_id,
         visitor_id,
+        {{ bits_of_any('kind_bit') }} as kinds_seen,
         {{ sequence_of(item) }} as events
     from events_with_kind
     where is_of_sessions and session_id is not null
@@ -146,6 +165,7 @@ sequences as (
     from units
     inner join funnels on units.unit = funnels.unit
     inner join funnel_masks on funnels.funnel = funnel_masks.funnel
+    where units.kinds_seen & funnel_masks.entry_kinds <> 0
 ),
 
 entries_begun as (

@@ -22,7 +22,7 @@ ids_set_aside as (
     select
         event_id,
         cast(event_at as date) as utc_date
-    from events_set_aside
+    from {{ ref('base_web__events_set_aside') }}
     group by event_id, cast(event_at as date)
 ),
 
