@@ -90,14 +90,15 @@ for line in sys.stdin:
 OF_ONE_BUILD = (
     "select min(build_number), max(build_number), count(*), count(distinct content) from {}"
 )
+REVENUE = "select coalesce(sum({of}), 0), coalesce(sum({of}), 0) from {{}}"
 OF_ONE_REVENUE = {
-    "fct_orders": "select sum(net_amount), sum(net_amount) from {}",
-    "fct_order_lines": "select sum(net_amount), sum(net_amount) from {}",
-    "agg_channel_performance": "select sum(net_amount), sum(net_amount) from {}",
-    "agg_attribution_daily": "select min(net), max(net) from (select attribution_model,"
-    " sum(attributed_net_amount) as net from {} group by all)",
-    "agg_kpi_daily": "select sum(numerator)::decimal(38, 2), sum(numerator)::decimal(38, 2) from {}"
-    " where kpi = 'net_revenue' and dimension = 'total'",
+    "fct_orders": REVENUE.format(of="net_amount"),
+    "fct_order_lines": REVENUE.format(of="net_amount"),
+    "agg_channel_performance": REVENUE.format(of="net_amount"),
+    "agg_attribution_daily": "select coalesce(min(net), 0), coalesce(max(net), 0) from ("
+    "select attribution_model, sum(attributed_net_amount) as net from {} group by all)",
+    "agg_kpi_daily": REVENUE.format(of="cast(numerator as decimal(18, 2))")
+    + " where kpi = 'net_revenue' and dimension = 'total'",
 }
 
 

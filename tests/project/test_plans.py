@@ -27,7 +27,7 @@ def columns_read(connection: duckdb.DuckDBPyConnection, query: str, of_table: st
 def test_of_events_only_the_columns_asked_for_are_read(
     demo: duckdb.DuckDBPyConnection, view: str
 ) -> None:
-    """Events are many and wide, and read by several models: a CTE read twice would take them all."""
+    """Events are many and wide, and read often: a CTE read twice would take every column."""
     query = f"select max(page_type) from staging.{view}"
     read = columns_read(demo, query, "raw_events")
     assert {"event_id", "event_at", "page_type"} <= read
