@@ -1,8 +1,8 @@
 -- Grain: one row per funnel and entry of a unit (a session or a visitor).
 -- Each unit's events are gathered once, for all funnels. A funnel takes from them those that are
 -- its steps, as bits of one number (step n: bit n-1), in one sequence, by time and then by the
--- lowest step; each entry walks the part of the sequence that lies in its window. Whom a funnel cannot
--- have is told by the kinds of events that the unit has, before any sequence is looked at.
+-- lowest step; each entry walks the part of the sequence that lies in its window. That a unit
+-- cannot enter a funnel is told by its kinds of events, before its sequence is looked at.
 -- depends_on: {{ ref('stg_web__interactions') }}, {{ ref('int_order_events_derived') }}
 -- depends_on: {{ ref('fct_orders') }}
 {{ config(
