@@ -144,6 +144,7 @@ def test_stale_data_and_missing_publications_are_told(
     build.make(0)  # of 1 January 2026
     publish(build.warehouse, build.target, build.published)
     now = datetime.now(UTC)
+    monkeypatch.delenv("CARTWRIGHT_RAW_PATH", raising=False)  # of a build in this process
     assert alerts.stale_alerts(build.published, now) == []  # the demo shop's days do not go on
     monkeypatch.setenv("CARTWRIGHT_RAW_PATH", str(tmp_path))
     (stale,) = alerts.stale_alerts(build.published, now)
