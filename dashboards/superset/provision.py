@@ -28,7 +28,7 @@ ADMIN = "admin"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Provision; exit 1, with one sentence, where there is nothing to show yet."""
+    """Provision; exit 1, with one sentence, where there is nothing to show yet, or no such mart."""
     parser = argparse.ArgumentParser(
         prog="python -m dashboards.superset.provision",
         description=__doc__,
@@ -39,8 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     published = Path(os.environ.get("CARTWRIGHT_PUBLISH_DIR") or PROJECT / "published")
     try:
         contents = assets.assets(target, published)
-    except (FileNotFoundError, ValueError) as error:
-        print(f"Nothing to show yet ({error}): run `make build` first.", file=sys.stderr)
+    except FileNotFoundError as error:
+        print(f"There is no {error.filename} yet: run `make build` first.", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"dashboards/superset: {error}.", file=sys.stderr)
         return 1
     warnings.simplefilter("ignore")
     say("Starting Superset ...")
