@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +25,7 @@ DBT_PROJECT = DbtProject(
 )
 PARSED_FILES = ("models/**/*.*", "macros/**/*.*", "seeds/**/*.yml", "tests/**/*.sql", "*.yml")
 RAW_GROUP = "raw"
+PARTIAL_PARSE = "partial_parse.msgpack"
 
 
 def dbt_resource() -> DbtCliResource:
@@ -42,7 +45,7 @@ def read_manifest() -> dict[str, Any]:
     path = DBT_PROJECT.manifest_path
     if not path.exists() or path.stat().st_mtime < _changed_at():
         logging.getLogger(__name__).info("parsing the dbt project ...")
-        dbt_resource().cli(["parse", "--quiet"], target_path=DBT_PROJECT.target_path).wait()
+        _parse(path)
     manifest: dict[str, Any] = json.loads(path.read_text())
     depths = _depths(manifest)
     for node in manifest["nodes"].values():
@@ -56,6 +59,20 @@ def read_manifest() -> dict[str, Any]:
                 "dagster": {"ref": {"name": manifest["nodes"][last]["name"]}},
             }
     return manifest
+
+
+def _parse(path: Path) -> None:
+    """Write the manifest anew: renamed into place, as processes may start and parse at once."""
+    folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        parsed = folder / PARTIAL_PARSE
+        if parsed.exists():
+            shutil.copy(parsed, scratch)
+        dbt_resource().cli(["parse", "--quiet"], target_path=Path(scratch)).wait()
+        for name in (PARTIAL_PARSE, path.name):
+            if (Path(scratch) / name).exists():
+                (Path(scratch) / name).replace(folder / name)
 
 
 def _changed_at() -> float:

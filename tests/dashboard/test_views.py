@@ -22,7 +22,9 @@ from dashboards.formats import NOTHING, Formats
 from dashboards.published import open_published
 from dashboards.texts import MESSAGES
 
-SOURCES = sorted((PROJECT / "dashboards").rglob("*.py"))
+SOURCES = sorted(
+    path for path in (PROJECT / "dashboards").rglob("*.py") if path.parent.name != "superset"
+)
 MARTS = r"(?:dim|fct|agg)_\w+"
 
 
