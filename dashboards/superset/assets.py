@@ -200,13 +200,15 @@ def chart(
     source = datasets.get(entry["dataset"])
     if source is None:
         raise ValueError(f"{page['slug']}.yaml: no mart {entry['dataset']} is published")
-    kind = entry["type"]
+    kind, kinds = entry["type"], _file("charts")
+    if kind not in kinds:
+        raise ValueError(f"{page['slug']}.yaml: {kind} is none of {', '.join(kinds)}")
     given = {
         key: value
         for key, value in entry.items()
         if key not in ("name", "dataset", "type", "width", "where", "description")
     }
-    params: dict[str, Any] = _file("charts")[kind] | given
+    params: dict[str, Any] = kinds[kind] | given
     time = source["main_dttm_col"]
     if kind.startswith(("big_number", "echarts_timeseries")):
         params.setdefault("x_axis", time)

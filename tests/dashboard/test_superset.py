@@ -172,6 +172,9 @@ def test_a_dashboard_that_asks_for_what_is_not_there_is_told_so(contents: dict[s
     entry = {"name": "x", "dataset": "fct_order", "type": "table"}
     with pytest.raises(ValueError, match=r"shop.yaml: no mart fct_order is published"):
         assets.chart({"slug": "shop"}, entry, {"fct_orders": source})
+    entry |= {"dataset": "fct_orders", "type": "tabel"}
+    with pytest.raises(ValueError, match=r"shop.yaml: tabel is none of big_number, .*table"):
+        assets.chart({"slug": "shop"}, entry, {"fct_orders": source})
 
 
 class Superset:
