@@ -31,12 +31,18 @@
 {% endmacro %}
 
 
-{# The slices of a full build, each as the variables that tell of it; one that is all, where no events are. #}
+{#
+    The slices of a full build, each as the variables that tell of it; one that is all, where no events are.
+    No ref: as_of_date comes from these days, and every event from as_of_date.
+#}
 {% macro slices_of(by) %}
     {% set size = var('events_per_slice') * (1 if by == 'utc_date' else 4) %}
+    {% set days -%}
+        select utc_date, floor((sum(event_count) over (order by utc_date) - 1) / {{ size }}) as slice
+        from staging.base_web__event_days
+    {%- endset %}
     {% set slices = run_query(
-        "select min(utc_date) as slice_from, max(utc_date) as slice_to from (select utc_date, "
-        ~ "(sum(event_count) over (order by utc_date) - 1) // " ~ size ~ " as slice from " ~ ref('base_web__event_days') ~ ") as days group by slice order by slice"
+        'select min(utc_date), max(utc_date) from (' ~ days ~ ') as days group by slice order by slice'
     ).rows %}
     {% set found = [] %}
     {% for slice in slices %}

@@ -3,7 +3,6 @@
 -- Two events of one device in one bucket as long as the gap are always less than the gap apart, so
 -- a bucket is never cut: events are aggregated by bucket, without a sort. Most sessions are one
 -- bucket and pass through; of the others the buckets are numbered. Bots are left out.
--- depends_on: {{ ref('base_web__event_days') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',

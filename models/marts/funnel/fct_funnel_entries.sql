@@ -4,7 +4,7 @@
 -- an entry on, step by step, the event that reaches it is looked for, where the last one was
 -- reached. That a unit cannot enter a funnel is told by its kinds of events, before all that.
 -- depends_on: {{ ref('stg_web__interactions') }}, {{ ref('int_order_events_derived') }}
--- depends_on: {{ ref('fct_orders') }}, {{ ref('base_web__event_days') }}
+-- depends_on: {{ ref('fct_orders') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
@@ -198,6 +198,7 @@ entries_bounded as (
 ),
 
 {% set reached = ['item_1'] %}
+{% set walked = ['entries_bounded'] %}
 {% for step in steps[1:] %}
 entries_at_step_{{ step }} as (
     select
@@ -206,9 +207,10 @@ entries_at_step_{{ step }} as (
             when {{ reached[-1] }} is not null and step_count >= {{ step }} then
                 {{ item_reaching(step, 'step_items', reached, 'end_item', 'mode') }} -- noqa: PRS
         end as item_{{ step }}
-    from {{ 'entries_bounded' if step == 2 else 'entries_at_step_' ~ (step - 1) }}
+    from {{ walked[-1] }}
 ),
 {% do reached.append('item_' ~ step) %}
+{% do walked.append('entries_at_step_' ~ step) %}
 {% endfor %}
 
 -- In mode any a step may be reached by an event before that of a lower one.
@@ -232,7 +234,7 @@ entries_walked as (
                 then {{ item_time('greatest(' ~ reached[:step] | join(', ') ~ ')') }}
         end as step_{{ step }}_at{{ ',' if not loop.last }}
         {% endfor %}
-    from entries_at_step_{{ steps[-1] }}
+    from {{ walked[-1] }}
 ),
 
 entries_complete as (
