@@ -99,11 +99,12 @@ buckets_bounded as (
     select
         buckets.*,
         coalesce(
-            {{ microseconds_between('previous_bounds.ended_at', 'buckets.started_at') }} >= {{ gap }},
-            true
+            {{ microseconds_between('previous_bounds.ended_at', 'buckets.started_at') }}
+            >= {{ gap }}, true
         ) as is_session_start,
         coalesce(
-            {{ microseconds_between('buckets.ended_at', 'next_bounds.started_at') }} >= {{ gap }}, true
+            {{ microseconds_between('buckets.ended_at', 'next_bounds.started_at') }}
+            >= {{ gap }}, true
         ) as is_session_end
     from buckets
     left join bucket_bounds as previous_bounds

@@ -11,6 +11,8 @@
     pre_hook="{{ judge_by_time('is_mature', 'closes_at', 'month_start_date') }}"
 ) }}
 {% set days_open = "interval '" ~ var('journey_loss_days') ~ "' day" %}
+{% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
+{% set visitors = in_touched if is_incremental() else in_slice_of_visitors() %}
 with
 
 sessions as (
@@ -25,8 +27,7 @@ sessions as (
         session_date,
         started_at
     from {{ ref('fct_sessions') }}
-    where
-        {{ 'visitor_id in ' ~ touched('visitor_id') if is_incremental() else in_slice_of_visitors() }}
+    where {{ visitors }}
 ),
 
 as_of as (

@@ -15,6 +15,10 @@
     incremental_predicates=['(' ~ scopes | join(' or ') ~ ')'],
     on_schema_change='fail'
 ) }}
+{% set in_touched = [] -%}
+{% for period in periods if is_incremental() -%}
+{% do in_touched.append('(' ~ in_touched_periods('session_date', 'session_date', period) ~ ')') -%}
+{% endfor -%}
 {% set partitions = {'total': 'visitor_id'} -%}
 {% for column, dimension in dimensions.items() -%}
 {% do partitions.update({dimension: 'visitor_id, ' ~ column}) -%}
@@ -32,29 +36,23 @@ sessions as (
         is_converted
     from {{ ref('fct_sessions') }}
     {% if is_incremental() -%}
-    where
-        {% for period in periods -%}
-        {{ 'or ' if not loop.first }}{{ in_touched_periods('session_date', 'session_date', period) }}
-        {% endfor %}
+    where {{ in_touched | join(' or ') }}
     {%- endif %}
 ),
 
 -- A visitor is counted with the first of their sessions in a period, by the day of the one before.
 sessions_compared as (
     select
-        *,
-        {% for dimension in partitions -%}
-        lag(session_date) over by_{{ dimension }} as previous_date_of_{{ dimension }},
-        max(case when is_converted then session_date end) over (
-            by_{{ dimension }} rows between unbounded preceding and 1 preceding
-        ) as previous_conversion_of_{{ dimension }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from sessions
-    window
         {% for dimension, columns in partitions.items() -%}
-        by_{{ dimension }} as (partition by {{ columns }} order by visitor_session_number)
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        lag(session_date) over (partition by {{ columns }} order by visitor_session_number)
+            as previous_date_of_{{ dimension }},
+        max(case when is_converted then session_date end) over (
+            partition by {{ columns }} order by visitor_session_number
+            rows between unbounded preceding and 1 preceding
+        ) as previous_conversion_of_{{ dimension }},
+        {% endfor -%}
+        *
+    from sessions
 ),
 
 sessions_by_period as (
@@ -104,14 +102,14 @@ counts as (
         period_start_date,
         dimension,
         dimension_value,
-        new_visitor_count,
         {% for count in ['visitors', 'converted_visitors'] -%}
         case dimension
             {% for dimension in partitions -%}
             when '{{ dimension }}' then {{ count }}_of_{{ dimension }}
-            {% endfor %}
-        end as {{ count }}{{ ',' if not loop.last }}
-        {% endfor %}
+            {% endfor -%}
+        end as {{ count }},
+        {% endfor -%}
+        new_visitor_count
     from counts_by_partition
 ),
 

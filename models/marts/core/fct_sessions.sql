@@ -10,6 +10,8 @@
     on_schema_change='fail',
     meta={'touches': {'session_date': 'session_date'}, 'slices': 'visitor_id'}
 ) }}
+{% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
+{% set visitors = in_touched if is_incremental() else in_slice_of_visitors() %}
 with
 
 visitors as (
@@ -23,8 +25,7 @@ visitors as (
         row_number() over (partition by visitor_id order by started_at, session_id)
             as visitor_session_number
     from {{ ref('int_sessions_identified') }}
-    where
-        {{ 'visitor_id in ' ~ touched('visitor_id') if is_incremental() else in_slice_of_visitors() }}
+    where {{ visitors }}
 ),
 
 sessions as (

@@ -14,7 +14,8 @@
     meta={'touches': {'entry_date': 'entry_date'}, 'slices': 'visitor_id'},
     pre_hook="{{ judge_by_time('is_mature', 'closes_at', 'entry_date') }}"
 ) }}
-{% set visitors = 'visitor_id in ' ~ touched('visitor_id') if is_incremental() else in_slice_of_visitors() %}
+{% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
+{% set visitors = in_touched if is_incremental() else in_slice_of_visitors() %}
 {% set steps = range(1, 11) %}
 with
 
@@ -65,8 +66,9 @@ step_counts as (
     group by funnel
 ),
 
--- A bit for each kind of event; two kinds may share one where there are more kinds than bits. A code
--- orders the steps of one time, the lowest first, then the fewest; its ten lowest bits are the mask.
+-- A bit for each kind of event; two kinds may share one where there are more kinds than bits. A
+-- code orders the steps of one time, the lowest first, then the fewest; its ten lowest bits are the
+-- mask.
 kinds_marked as (
     select
         funnel,
@@ -134,7 +136,7 @@ units as (
         visitor_id as unit_id,
         visitor_id,
         {{ bits_of_any('kind_bit') }} as kinds_seen,
-        {{ items }} as items
+        {{ items }} as unit_items
     from events_with_kind
     where is_of_visitors and visitor_id is not null
     group by visitor_id
@@ -144,7 +146,7 @@ units as (
         session_id as unit_id,
         visitor_id,
         {{ bits_of_any('kind_bit') }} as kinds_seen,
-        {{ items }} as items
+        {{ items }} as unit_items
     from events_with_kind
     where is_of_sessions and session_id is not null
     group by session_id, visitor_id
@@ -159,7 +161,7 @@ sequences as (
         step_counts.step_count,
         units.unit_id,
         units.visitor_id,
-        {{ steps_among('units.items', 'funnel_codes.codes') }} as step_items -- noqa: PRS
+        {{ steps_among('units.unit_items', 'funnel_codes.codes') }} as step_items -- noqa: PRS
     from units
     inner join funnels on units.unit = funnels.unit
     inner join funnel_codes on funnels.funnel = funnel_codes.funnel
@@ -170,7 +172,7 @@ sequences as (
 sequences_started as (
     select
         *,
-        {{ items_of_step('step_items', 1) }} as starts -- noqa: PRS
+        {{ items_of_step('step_items', 1) }} as start_items -- noqa: PRS
     from sequences
 ),
 
@@ -184,7 +186,7 @@ entries_begun as (
         unit_id,
         visitor_id,
         step_items,
-        {{ each_entry('starts', 'window_hours') }} as item_1 -- noqa: PRS
+        {{ each_entry('start_items', 'window_hours') }} as item_1 -- noqa: PRS
     from sequences_started
 ),
 
@@ -229,11 +231,11 @@ entries_walked as (
         + case when {{ item }} is not null then 1 else 0 end
         {%- endfor %} as furthest_step,
         {% for step in steps[1:] -%}
-        case
-            when item_{{ step }} is not null
-                then {{ item_time('greatest(' ~ reached[:step] | join(', ') ~ ')') }}
-        end as step_{{ step }}_at{{ ',' if not loop.last }}
-        {% endfor %}
+        {% set latest = 'greatest(' ~ reached[:step] | join(', ') ~ ')' -%}
+        case when item_{{ step }} is not null then {{ item_time(latest) }} end
+            as step_{{ step }}_at,
+        {% endfor -%}
+        entry_at as step_1_at
     from {{ walked[-1] }}
 ),
 
@@ -262,8 +264,7 @@ entries_complete as (
         entries_walked.closes_at < as_of.known_until_at as is_mature,
         {{ reporting_date('entries_walked.entry_at') }} as entry_date,
         entries_walked.entry_at,
-        entries_walked.entry_at as step_1_at,
-        {% for step in steps[1:] -%}
+        {% for step in steps -%}
         entries_walked.step_{{ step }}_at,
         {% endfor -%}
         entries_walked.closes_at
