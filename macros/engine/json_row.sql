@@ -10,3 +10,15 @@
         {%- endfor %}
     )) as text)
 {%- endmacro %}
+
+{# Written as DuckDB does: NULL is there, a time has a blank, a decimal all its digits. #}
+{% macro spark__json_row(values) -%}
+    concat('{'
+    {%- for name, expression in values.items() %}, '{{ ',' if not loop.first }}"{{ name }}":', case
+        when ({{ expression }}) is null then 'null'
+        when typeof({{ expression }}) like 'timestamp%' then concat('"', cast({{ expression }} as string), '"')
+        when typeof({{ expression }}) like 'decimal%' then cast({{ expression }} as string)
+        else substring(to_json(named_struct('v', {{ expression }})), 6, length(to_json(named_struct('v', {{ expression }}))) - 6)
+    end
+    {%- endfor %}, '}')
+{%- endmacro %}

@@ -7,6 +7,10 @@
     unnest(string_split_regex(trim({{ text }}), '\s+'))
 {%- endmacro %}
 
+{% macro spark__each_word(text) -%}
+    explode(split(trim({{ text }}), r'\s+'))
+{%- endmacro %}
+
 
 {#
     An aggregate: events as a sequence, in the order of `columns`, each of which is a field of its items.
@@ -17,6 +21,13 @@
 
 {% macro duckdb__sequence_of(columns) -%}
     list_sort(list({{ packed(columns) }}))
+{%- endmacro %}
+
+{% macro spark__sequence_of(columns) -%}
+    transform(
+        array_sort(collect_list(named_struct('place', {{ nulls_last(columns) }}, 'item', {{ packed(columns) }}))),
+        x -> x.item
+    )
 {%- endmacro %}
 
 
@@ -40,6 +51,21 @@
         )
         for x in {{ sequence }} if {{ masks }}[x.kind_number] > 0
     ])
+{%- endmacro %}
+
+{# has_no_session stands before the number of the session, so that NULL is behind all numbers. #}
+{% macro spark__steps_among(sequence, masks) -%}
+    array_sort(transform(
+        filter({{ sequence }}, x -> get({{ masks }}, cast(x.kind_number as int) - 1) > 0),
+        x -> named_struct(
+            'event_at', x.event_at,
+            'lowest_step', get({{ masks }}, cast(x.kind_number as int) - 1) & -get({{ masks }}, cast(x.kind_number as int) - 1),
+            'step_count', bit_count(get({{ masks }}, cast(x.kind_number as int) - 1)),
+            'step_mask', get({{ masks }}, cast(x.kind_number as int) - 1),
+            'has_no_session', x.visitor_session_number is null,
+            'visitor_session_number', x.visitor_session_number
+        )
+    ))
 {%- endmacro %}
 
 
@@ -66,6 +92,18 @@
     end)
 {%- endmacro %}
 
+{% macro spark__each_entry(sequence, window_hours) -%}
+    explode(aggregate(
+        filter({{ sequence }}, x -> x.step_mask & 1 = 1),
+        cast(array() as array<timestamp>),
+        (entries, x) -> case
+            when size(entries) = 0 or x.event_at > {{ hours_later('get(entries, size(entries) - 1)', window_hours) }}
+                then concat(entries, array(x.event_at))
+            else entries
+        end
+    ))
+{%- endmacro %}
+
 
 {# The items of a sequence from one time to another, both included. #}
 {% macro items_between(sequence, from_at, to_at) -%}
@@ -74,6 +112,10 @@
 
 {% macro duckdb__items_between(sequence, from_at, to_at) -%}
     [x for x in {{ sequence }} if x.event_at >= {{ from_at }} and x.event_at <= {{ to_at }}]
+{%- endmacro %}
+
+{% macro spark__items_between(sequence, from_at, to_at) -%}
+    filter({{ sequence }}, x -> x.event_at >= {{ from_at }} and x.event_at <= {{ to_at }})
 {%- endmacro %}
 
 
@@ -116,6 +158,29 @@
     )[3:]] end
 {%- endmacro %}
 
+{# The state: the mask of the steps seen (-1: the walk is over) and the times. #}
+{% macro spark__steps_reached(sequence, mode) -%}
+    {%- set step -%}
+        (case when {{ mode }} = 'any'
+            then (event.step_mask & ~state.seen) & -(event.step_mask & ~state.seen)
+            else event.step_mask & (state.seen + 1)
+        end)
+    {%- endset -%}
+    {%- set seen = '(state.seen | ' ~ step ~ ')' -%}
+    aggregate(
+        {{ sequence }},
+        named_struct('seen', cast(0 as bigint), 'times', cast(array() as array<timestamp>)),
+        (state, event) -> case
+            when {{ step }} > 0 then named_struct('seen', {{ seen }}, 'times', concat(state.times, array_repeat(
+                event.event_at, cast(bit_count((({{ seen }} + 1) & -({{ seen }} + 1)) - 1) as int) - size(state.times)
+            )))
+            when {{ mode }} = 'strict' then named_struct('seen', cast(-1 as bigint), 'times', state.times)
+            else state
+        end,
+        state -> state.times
+    )
+{%- endmacro %}
+
 
 {# The item of a list at a place from 1; NULL behind its end. #}
 {% macro list_item(list, place) -%}
@@ -126,6 +191,10 @@
     ({{ list }})[{{ place }}]
 {%- endmacro %}
 
+{% macro spark__list_item(list, place) -%}
+    get({{ list }}, cast({{ place }} as int) - 1)
+{%- endmacro %}
+
 
 {# An aggregate: the bits that are set in any of the values. #}
 {% macro bits_of_any(mask) -%}
@@ -133,6 +202,10 @@
 {%- endmacro %}
 
 {% macro duckdb__bits_of_any(mask) -%}
+    bit_or({{ mask }})
+{%- endmacro %}
+
+{% macro spark__bits_of_any(mask) -%}
     bit_or({{ mask }})
 {%- endmacro %}
 
@@ -146,6 +219,10 @@
     len({{ list }})
 {%- endmacro %}
 
+{% macro spark__list_length(list) -%}
+    array_size({{ list }})
+{%- endmacro %}
+
 
 {# A timestamp so many hours later, whatever the clocks of the shop's zone did. #}
 {% macro hours_later(timestamp, hours) -%}
@@ -154,6 +231,10 @@
 
 {% macro duckdb__hours_later(timestamp, hours) -%}
     {{ timestamp }} + to_hours({{ hours }})
+{%- endmacro %}
+
+{% macro spark__hours_later(timestamp, hours) -%}
+    {{ timestamp }} + make_dt_interval(0, cast({{ hours }} as int))
 {%- endmacro %}
 
 
@@ -166,6 +247,10 @@
     array_to_string(list_sort(list_distinct(list({{ text }}))), '{{ separator }}')
 {%- endmacro %}
 
+{% macro spark__joined_texts(text, separator) -%}
+    array_join(array_sort(collect_set({{ text }})), '{{ separator }}')
+{%- endmacro %}
+
 
 {# An aggregate: the values as a list, ordered by `order_by`, a list of columns. #}
 {% macro listed(value, order_by) -%}
@@ -174,4 +259,11 @@
 
 {% macro duckdb__listed(value, order_by) -%}
     list({{ value }} order by {{ order_by | join(', ') }})
+{%- endmacro %}
+
+{% macro spark__listed(value, order_by) -%}
+    transform(
+        array_sort(collect_list(named_struct('place', {{ nulls_last(order_by) }}, 'value', {{ value }}))),
+        x -> x.value
+    )
 {%- endmacro %}
