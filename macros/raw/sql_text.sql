@@ -2,3 +2,11 @@
 {% macro sql_text(value) -%}
     {{ return("'" ~ (value | replace("'", "''")) ~ "'") }}
 {%- endmacro %}
+
+
+{# Strings as SQL literals, separated by commas. #}
+{% macro sql_texts(values) -%}
+    {%- set literals = [] -%}
+    {%- for value in values -%}{%- do literals.append(sql_text(value)) -%}{%- endfor -%}
+    {{ return(literals | join(', ')) }}
+{%- endmacro %}

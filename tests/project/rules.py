@@ -30,7 +30,11 @@ FOUR_DECIMALS = {
     "agg_message_performance.cost_amount": "and so may all of a day",
 }
 # Macros that dbt looks up by their names, ours in place of its own.
-CALLED_BY_DBT = ("generate_schema_name", "should_full_refresh")
+CALLED_BY_DBT = (
+    "generate_schema_name",
+    "should_full_refresh",
+    "dbt_spark_validate_get_incremental_strategy",
+)
 ENGINES = ("duckdb", "spark")
 # What only one engine has, so that macros/engine is where it lives: functions, operators, clauses,
 # and the type text, which the others call string.
