@@ -111,3 +111,31 @@
 {% macro spark__fingerprint(columns) -%}
     sum(cast(xxhash64({% for column in columns %}({{ column }}) is null, {{ column }}{{ ', ' if not loop.last }}{% endfor %}) as decimal(38, 0)))
 {%- endmacro %}
+
+
+{# Before `over`: the first value of a window that is not NULL. #}
+{% macro first_known(value) -%}
+    {{ return(adapter.dispatch('first_known')(value)) }}
+{%- endmacro %}
+
+{% macro duckdb__first_known(value) -%}
+    first_value({{ value }} ignore nulls)
+{%- endmacro %}
+
+{% macro spark__first_known(value) -%}
+    first_value({{ value }}) ignore nulls
+{%- endmacro %}
+
+
+{# Before `over`: the last value of a window that is not NULL. #}
+{% macro last_known(value) -%}
+    {{ return(adapter.dispatch('last_known')(value)) }}
+{%- endmacro %}
+
+{% macro duckdb__last_known(value) -%}
+    last_value({{ value }} ignore nulls)
+{%- endmacro %}
+
+{% macro spark__last_known(value) -%}
+    last_value({{ value }}) ignore nulls
+{%- endmacro %}

@@ -22,3 +22,13 @@
 {% macro spark__matches(text, pattern) -%}
     regexp_like({{ text }}, {{ pattern }})
 {%- endmacro %}
+
+
+{% macro duckdb__sql_text(value) -%}
+    {{ return("'" ~ (value | replace("'", "''")) ~ "'") }}
+{%- endmacro %}
+
+{# A backslash escapes in Spark's literals. #}
+{% macro spark__sql_text(value) -%}
+    {{ return("'" ~ (value | replace("\\", "\\\\") | replace("'", "''")) ~ "'") }}
+{%- endmacro %}

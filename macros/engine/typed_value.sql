@@ -63,7 +63,7 @@
     is no digit; a time a date, a time of day and an offset, of which the last ones may be missing.
 #}
 {% macro time_in_text(name, kind) -%}
-    {%- set date = '([0-9]{4,6})([-/ ])([0-9]{1,2})\\2([0-9]{1,2})' -%}
+    {%- set date = '([0-9]{4,6})([-/ ])([0-9]{1,2})\\\\2([0-9]{1,2})' -%}
     {%- set time = '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]*)?)?' -%}
     {%- set zone = '(Z|[+-][0-9]{2}(:?[0-9]{2}(:[0-9]{2})?)?)' -%}
     {%- if kind == 'date' -%}

@@ -1,6 +1,6 @@
 {# A string as a SQL literal. #}
 {% macro sql_text(value) -%}
-    {{ return("'" ~ (value | replace("'", "''")) ~ "'") }}
+    {{ return(adapter.dispatch('sql_text')(value)) }}
 {%- endmacro %}
 
 

@@ -4,7 +4,8 @@
     so that what failed halfway is done now.
 #}
 {% macro start_refresh() %}
-    {% if not execute or flags.WHICH not in ['build', 'run'] or not can_refresh() %}{{ return('') }}{% endif %}
+    {% if not execute or flags.WHICH not in ['build', 'run'] %}{{ return('') }}{% endif %}
+    {% if not can_refresh() %}{{ return(note_nothing_touched()) }}{% endif %}
     {% do run_query("create schema if not exists raw") %}
     {% do run_query("create table if not exists raw.refreshes (refresh_number bigint, is_complete boolean,"
         ~ " loaded_until_at timestamp, definitions text, to_rebuild text)") %}
@@ -24,6 +25,13 @@
     {% endfor %}
     {% do run_query("update raw.refreshes set definitions = " ~ sql_text(tojson(definitions))
         ~ ", to_rebuild = " ~ sql_text(tojson(models_to_rebuild(definitions))) ~ " where not is_complete") %}
+{% endmacro %}
+
+
+{# Where every build makes every table anew there is no ledger, and nothing is touched. #}
+{% macro note_nothing_touched() %}
+    {% do replace_table("raw.touched_keys",
+        "select cast(null as string) as kind, cast(null as string) as key where false") %}
 {% endmacro %}
 
 

@@ -107,8 +107,8 @@ def start_session(folder: Path) -> Any:
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.sql.codegen.wholeStage": "false",  # compiling a query of ten rows is all of its time
+        "spark.sql.ansi.enabled": "false",  # as dbt-spark has it
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.parser.escapedStringLiterals": "true",
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.warehouse.dir": str(folder),
         "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",

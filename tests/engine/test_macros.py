@@ -474,6 +474,26 @@ def test_types_of_a_shop_become_the_same_values(same: Same, raw_type: str, kind:
     """)
 
 
+def test_known_values_of_a_window(same: Same) -> None:
+    """NULL is passed over; where all are NULL there is none."""
+    rows = same(f"""
+        select
+            grp, b, value, {{{{ first_known('value') }}}} over history,
+            {{{{ last_known('value') }}}} over history
+        from {PLACES}
+        where b is not null
+        window history as (partition by grp order by b rows unbounded preceding)
+    """)
+    assert [row[3:] for row in rows if row[:2] == ("a", 2)] == [("x", "z")]
+    assert [row[3:] for row in rows if row[0] == "b"] == [(None, None)]
+
+
+def test_texts_as_literals(same: Same) -> None:
+    """A quote or a backslash in a file's name ends no literal."""
+    rows = same("""select {{ sql_text("it's a \\\\ and '' é") }} as text""")
+    assert rows == [("it's a \\ and '' é",)]
+
+
 def test_ctes_may_be_inlined(same: Same) -> None:
     """The words behind `as` are the engine's own."""
     assert same(

@@ -34,6 +34,8 @@ CALLED_BY_DBT = (
     "generate_schema_name",
     "should_full_refresh",
     "dbt_spark_validate_get_incremental_strategy",
+    "get_assert_columns_equivalent",
+    "get_select_subquery",
 )
 ENGINES = ("duckdb", "spark")
 # What only one engine has, so that macros/engine is where it lives: functions, operators, clauses,

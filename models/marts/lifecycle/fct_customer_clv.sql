@@ -48,7 +48,7 @@ customers as (
         purchase_histories.order_count,
         purchase_histories.net_amount,
         purchase_histories.margin_amount,
-        greatest(purchase_histories.age_days, {{ var('clv_shortest_tenure_days') }}) / 365.25
+        greatest(purchase_histories.age_days, {{ var('clv_shortest_tenure_days') }}) / 365.25e0
             as tenure_years,
         value_rates.lifetime_years,
         value_rates.cac_amount,
