@@ -39,6 +39,7 @@ def differences(connection: duckdb.DuckDBPyConnection, mart: Mart, tables: Path)
     files = f"{tables}/marts.db/{mart.name}/*.parquet"
     if not list(Path(files).parent.glob("*.parquet")):
         return ["is not there"]
+    connection.execute("set TimeZone = 'UTC'")
     ours, theirs = f"marts.{mart.name}", f"read_parquet('{files}')"
     types = {
         name: str(data_type)
@@ -95,7 +96,6 @@ def main() -> int:
     warehouse, tables = PROJECT / "warehouse/cartwright.duckdb", PROJECT / "warehouse/spark/tables"
     broken = 0
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
         for mart in marts():
             faults = differences(connection, mart, tables)
             broken += bool(faults)

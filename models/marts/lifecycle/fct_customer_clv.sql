@@ -104,7 +104,7 @@ customer_clv as (
         is_latest,
         net_amount as historic_net_amount,
         margin_amount as historic_margin_amount,
-        cast(cast(net_amount as double) / order_count as decimal(18, 2)) as average_order_amount,
+        {{ amount_per('net_amount', 'order_count') }} as average_order_amount,
         order_count,
         tenure_years,
         order_count / tenure_years as orders_per_year,
