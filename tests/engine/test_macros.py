@@ -316,7 +316,8 @@ def test_rows_as_json(same: Same) -> None:
     rows = same("""
         select {{ json_row({
             'text': 'x', 'amount': 'cast(y as decimal(18, 2))', 'number': 'z',
-            'rate': 'cast(0.00000001 as decimal(18, 8))', 'at': 'cast(t as timestamp)', 'day': 'cast(d as date)', 'flag': 'f'
+            'rate': 'cast(0.00000001 as decimal(18, 8))', 'less': 'cast(-0.00000012 as decimal(18, 8))',
+            'nil': 'cast(0 as decimal(18, 8))', 'at': 'cast(t as timestamp)', 'day': 'cast(d as date)', 'flag': 'f'
         }) }} from (values
             ('é"/' || chr(92) || chr(10) || chr(1) || chr(127) || '😀', 1.50, 1, '2024-01-01 00:00:00.120', '2024-01-01', true),
             ('', 100, -1, '2024-01-01', '0999-01-01', false), (null, null, null, null, null, null),
@@ -325,7 +326,10 @@ def test_rows_as_json(same: Same) -> None:
         ) as rows_of_all (x, y, z, t, d, f)
         order by x
     """)
-    assert '"amount":1.50,"number":1,"rate":0.00000001,"at":"2024-01-01 00:00:00.12"' in str(rows)
+    assert (
+        '"amount":1.50,"number":1,"rate":0.00000001,"less":-0.00000012,"nil":0.00000000,"at":"2024-01-01 00:00:00.12"'
+        in str(rows)
+    )
 
 
 def test_statistics(same: Same) -> None:
