@@ -232,14 +232,27 @@ def _waiting(nodes: Mapping[str, Any], done: set[str]) -> set[str]:
         waiting |= more
 
 
+def _missing() -> str | None:
+    """What a build lacks, as a sentence."""
+    if os.environ.get("CARTWRIGHT_SPARK_METHOD", "session") != "session":
+        return (
+            "Models in Python run where Spark does: build with CARTWRIGHT_SPARK_METHOD=session, "
+            "and CARTWRIGHT_SPARK_MASTER for a cluster."
+        )
+    if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
+        return "Java 17 is needed for Spark: install it, or set JAVA_HOME."
+    return None
+
+
 def main(arguments: Iterable[str] | None = None) -> int:
     """Run a step; exit 1 with a sentence per fault."""
     parser = argparse.ArgumentParser(prog="python -m orchestration.spark", description=__doc__)
     parser.add_argument("step", choices=["prepare", "build"])
     options, rest = parser.parse_known_args(None if arguments is None else list(arguments))
-    if options.step == "build" and shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
-        print("Java 17 is needed for Spark: install it, or set JAVA_HOME.", file=sys.stderr)
+    if options.step == "build" and (fault := _missing()):
+        print(fault, file=sys.stderr)
         return 1
+    os.environ["CARTWRIGHT_SPARK_RAW"] = str(spark_raw_folder())  # the macros know no other place
     try:
         paths = prepare(spark_raw_folder(), raw_path())
         print(f"{len(paths)} raw tables are ready for Spark in {spark_raw_folder()}")
