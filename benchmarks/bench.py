@@ -9,8 +9,8 @@
 Parts, each measured in one run on the same data:
 
     build       per size: a bare scan of the columns of events, dbt's parsing, a whole `dbt build`
-                without tests, the plain SQL of its models by hand; each model's seconds, rows,
-                memory, spill and bytes written
+                without tests; each model's seconds, rows, memory, spill and bytes written
+    hand        after each build the plain SQL of its models by hand, which takes as long again
     funnel      sessions and a funnel against windows, pandas and Polars (benchmarks/funnel.py),
                 at the largest size that is at most 10 million events
     refresh     a day's refresh after 30 and after 365 days (benchmarks/refresh.py)
@@ -100,9 +100,9 @@ def scan(folder: Path, scratch: Path) -> tuple[int, Cost]:
 
 
 def measure_size(
-    source: Source, scan_cost: Cost, scratch: Path, select: Sequence[str] = ()
+    source: Source, scan_cost: Cost, scratch: Path, select: Sequence[str], *, is_by_hand: bool
 ) -> SizeRun:
-    """Everything of the part build, for one folder; `scratch` is emptied afterwards."""
+    """Everything of the parts build and hand, for one folder; `scratch` is emptied afterwards."""
     target, warehouse = scratch / "target", scratch / "dbt" / "cartwright.duckdb"
     place = {"CARTWRIGHT_WAREHOUSE": str(warehouse), "CARTWRIGHT_RAW_PATH": str(source.folder)}
     parse = [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse"]
@@ -111,8 +111,10 @@ def measure_size(
     parses = [measure(parse, place | artifacts) for _ in range(2)]
     say(f"dbt build of {source.events:,} events ...")
     whole, nodes = build(place, target, *(("--select", *select) if select else ()))
-    say(f"the same by hand, {sum(node.is_model for node in nodes.values())} models ...")
-    hands = by_hand(warehouse, target, scratch / "hand", nodes)
+    hands = {}
+    if is_by_hand:
+        say(f"the same by hand, {sum(node.is_model for node in nodes.values())} models ...")
+        hands = by_hand(warehouse, target, scratch / "hand", nodes)
     run = SizeRun(
         events=source.events,
         raw_bytes=sum(file.stat().st_size for file in source.folder.rglob("*.parquet")),
@@ -145,7 +147,11 @@ def run(options: argparse.Namespace, bench: Bench, scratch: Path) -> None:
             events, cost = scan(folder, scratch / "spilled")
             found.append(Source(folder, events))
             if "build" in options.parts:
-                bench.sizes.append(measure_size(found[-1], cost, scratch / "build", options.select))
+                built = measure_size(
+                    *(found[-1], cost, scratch / "build", options.select),
+                    is_by_hand="hand" in options.parts,
+                )
+                bench.sizes.append(built)
                 bench_report.write(bench, options.report)
     parts: dict[str, Callable[[], None]] = {
         "funnel": lambda: measure_funnel(bench, found, scratch / "funnel", options.repeat),
@@ -182,7 +188,7 @@ def measure_funnel(bench: Bench, found: Sequence[Source], scratch: Path, repeat:
     bench.funnel.append(funnel.measure_funnel(source.folder, scratch, repeat))
 
 
-PARTS = ("build", "funnel", "refresh", "lifecycle", "storage")
+PARTS = ("build", "hand", "funnel", "refresh", "lifecycle", "storage")
 
 
 def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -106,12 +106,13 @@ def targets(bench: Bench) -> Iterator[Target]:
             size.web.wall / size.scan.wall,
             size.web.cpu / size.scan.cpu,
         )
-        yield Target(
-            f"{of}: the whole `dbt build` / the plain SQL of its models by hand",
-            1.5,
-            size.whole.wall / size.by_hand.wall,
-            size.whole.cpu / size.by_hand.cpu,
-        )
+        if size.hands:
+            yield Target(
+                f"{of}: the whole `dbt build` / the plain SQL of its models by hand",
+                1.5,
+                size.whole.wall / size.by_hand.wall,
+                size.whole.cpu / size.by_hand.cpu,
+            )
     if len(bench.sizes) > 1:
         first, last = bench.sizes[0], bench.sizes[-1]
         times = last.events / first.events
@@ -232,9 +233,11 @@ def sizes_section(sizes: Sequence[SizeRun]) -> Iterator[str]:
     costs("- models of events", [s.web for s in sizes])
     costs("- all models", [s.models for s in sizes])
     costs("- all nodes: models, seeds, hooks", [s.all_nodes for s in sizes])
-    costs(
-        "plain SQL of the models by hand, models in Python run as well", [s.by_hand for s in sizes]
-    )
+    if any(s.hands for s in sizes):
+        costs(
+            "plain SQL of the models by hand, models in Python run as well",
+            [s.by_hand for s in sizes],
+        )
     row(
         "events per second of the whole build",
         (f"{s.events / s.whole.wall:,.0f}" for s in sizes),
@@ -253,19 +256,20 @@ def sizes_section(sizes: Sequence[SizeRun]) -> Iterator[str]:
         "outside of nodes: start, artifacts",
         [Lap(s.whole.wall - s.all_nodes.wall, s.whole.cpu - s.all_nodes.cpu) for s in sizes],
     )
-    row(
-        "per model, milliseconds more than its SQL by hand",
-        (
-            " / ".join(
-                f"{(in_dbt - by_hand) / len(s.hands) * 1000:,.0f}"
-                for in_dbt, by_hand in (
-                    (s.models.wall, s.by_hand.wall),
-                    (s.models.cpu, s.by_hand.cpu),
+    if all(s.hands for s in sizes):
+        row(
+            "per model, milliseconds more than its SQL by hand",
+            (
+                " / ".join(
+                    f"{(in_dbt - by_hand) / len(s.hands) * 1000:,.0f}"
+                    for in_dbt, by_hand in (
+                        (s.models.wall, s.by_hand.wall),
+                        (s.models.cpu, s.by_hand.cpu),
+                    )
                 )
-            )
-            for s in sizes
-        ),
-    )
+                for s in sizes
+            ),
+        )
     yield from table(["", *(f"{s.events:,} events" for s in sizes)], rows)
 
 
@@ -395,13 +399,14 @@ def plot(size: SizeRun) -> str:
     """The costliest models as bars of processor seconds: in dbt, and their plain SQL by hand."""
     nodes = [node for node in size.nodes.values() if node.is_model]
     nodes = sorted(nodes, key=lambda node: -node.cpu)[:PLOTTED]
-    longest = max(max(node.cpu, size.hands[node.name].cpu) for node in nodes)
+    by_hand = {node.name: size.hands.get(node.name, Lap()).cpu for node in nodes}
+    longest = max(max(node.cpu, by_hand[node.name]) for node in nodes)
     left, width, step = 270, 430, 30
     bars = []
     for place, node in enumerate(nodes):
         top = 52 + place * step
         bars.append(f'<text x="{left - 8}" y="{top + 15}" class="name">{escape(node.name)}</text>')
-        for offset, kind, cpu in ((0, "dbt", node.cpu), (11, "hand", size.hands[node.name].cpu)):
+        for offset, kind, cpu in ((0, "dbt", node.cpu), (11, "hand", by_hand[node.name])):
             length = cpu / longest * width
             bars.append(
                 f'<rect x="{left}" y="{top + offset}" width="{length:.1f}" height="10" '

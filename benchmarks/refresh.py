@@ -33,6 +33,7 @@ from benchmarks.dbt_nodes import HOOKS, Node, build
 # Tables that are cut to the days of the events, by a time or by their orders; others come whole.
 TIMES = {"orders": "ordered_at", "messages": "sent_at", "experiments": "exposed_at"}
 OF_ORDERS = ("order_items", "payments", "refunds")
+LATE = "late-"  # and the day of arrival: the name of a file that comes after its day's others
 SHOWN = 15  # models, those first that grow most
 
 
@@ -107,7 +108,8 @@ class Shop:
         for part, part_day in parts(source):
             if self.first_day <= part_day <= day:
                 for file in part.iterdir():
-                    link(file, raw / "events" / part.name / file.name)
+                    if arrival(file, part_day) <= day:
+                        link(file, raw / "events" / part.name / file.name)
         for file in source.glob("*.parquet"):
             if file.stem not in {*TIMES, *OF_ORDERS}:
                 link(file, raw / file.name)
@@ -125,6 +127,12 @@ class Shop:
                 "select kind, count(distinct key) from raw.touched_keys group by kind"
             )
             self.builds.append(Run(whole, nodes, dict(touched.fetchall())))
+
+
+def arrival(file: Path, day: date) -> date:
+    """When a file of a day's part arrives: on that day, or on the one in the name of a late one."""
+    arrives = file.stem.removeprefix(LATE)
+    return day if arrives == file.stem else date.fromisoformat(arrives)
 
 
 def parts(source: Path) -> list[tuple[Path, date]]:

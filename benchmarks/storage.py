@@ -1,13 +1,15 @@
-"""Whether the work file grows without growth of data: many refreshes against one build.
+"""What many refreshes end in, against one build: the same tables, in a file as large.
 
     python -m benchmarks.storage                           100 days, 27,000 events each
     python -m benchmarks.storage --refreshes 10 --events-per-day 300
     python -m benchmarks.storage --raw-path my/folder      Parquet, with events/event_date=*/ parts
 
 One warehouse begins with the days of `--history`, in full, and gets the next days one by one, a
-`dbt build` each. After each the work file is made smaller if it has grown, as publication does
-(orchestration/compact.py). Then all days are built from nothing in a new work file, and the sizes
-of the two files are compared: 1 is no growth at all, 1.3 the aim.
+`dbt build` each. Of simulated events one in twenty is late: it comes 1, 3 or 20 days after the
+others of its day. After each refresh the work file is made smaller if it has grown, as publication
+does (orchestration/compact.py). Then all days are built from nothing in a new work file. Each table
+must have the same rows in both files, and the sizes of the two are compared: 1 is no growth at all,
+1.3 the aim.
 """
 
 from __future__ import annotations
@@ -18,13 +20,18 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 
 from benchmarks.costs import say, simulate
-from benchmarks.refresh import Shop, parts
+from benchmarks.crashes import differences
+from benchmarks.refresh import LATE, Shop, parts
 from orchestration.compact import compact
+
+DELAYS = (1, 3, 20)  # days after their own that late events come
+ONE_IN = 60  # events, of each delay
 
 
 @dataclass(frozen=True)
@@ -59,12 +66,34 @@ def file_size(warehouse: Path) -> FileSize:
     return FileSize(warehouse.stat().st_size, row[0] if row else 0)
 
 
+def hold_back(source: Path) -> None:
+    """Take late events out of each day's part, into files that come later (refresh.arrival)."""
+    with duckdb.connect() as connection:
+        for folder, day in parts(source):
+            (file,) = folder.iterdir()
+            rows = connection.from_parquet(str(file)).project(f"*, hash(event_id) % {ONE_IN} as h")
+            rows.create("part")
+            for number, delay in enumerate(DELAYS):
+                late = folder / f"{LATE}{day + timedelta(delay)}.parquet"
+                write_part(connection, f"h = {number}", late)
+            write_part(connection, f"h >= {len(DELAYS)}", file)
+            connection.execute("drop table part")
+
+
+def write_part(connection: duckdb.DuckDBPyConnection, condition: str, file: Path) -> None:
+    """Write those rows of the table `part`, without the column `h`, if there are any."""
+    rows = connection.sql(f"select * exclude (h) from part where {condition}")
+    if len(rows):
+        rows.write_parquet(str(file))
+
+
 def measure_growth(
     scratch: Path, raw_path: Path | None, history: int, per_day: int, refreshes: int
 ) -> Growth:
     """Refresh one warehouse day by day, then build another of the same days.
 
-    Raises ValueError where the folder has too few days, CalledProcessError where a build fails.
+    Raises ValueError where the folder has too few days or the two end in different rows,
+    CalledProcessError where a build fails.
     """
     needed = history + refreshes
     source = raw_path or simulate(scratch / "source", per_day * (needed + 1), needed + 1)
@@ -76,6 +105,8 @@ def measure_growth(
         )
     shop = Shop(history, days[-needed], scratch / "refreshed")
     sizes, compacted = [], 0
+    if not raw_path:
+        hold_back(source)
     for number, day in enumerate(days[-refreshes - 1 :]):
         shop.load(source, day)
         built = file_size(shop.warehouse)
@@ -87,6 +118,11 @@ def measure_growth(
         )
     fresh = Shop(needed, days[-needed], scratch / "fresh")
     fresh.load(source, days[-1])
+    found = differences(shop.warehouse, fresh.warehouse)
+    if found:
+        raise ValueError(
+            f"after {refreshes} refreshes other rows than one build has: {', '.join(found)}"
+        )
     return Growth(history, sizes, compacted, file_size(fresh.warehouse))
 
 
@@ -97,6 +133,7 @@ def report(growth: Growth) -> None:
     for number in sorted({*range(0, last + 1, max(1, last // 10)), last}):
         print_row(f"after {number} refreshes", growth.refreshed[number])
     print_row("all the days in one build from nothing", growth.fresh)
+    print("all tables of both have the same rows")
     print(f"written anew {growth.compacted} times; refreshed / fresh: {growth.ratio:.2f}")
 
 

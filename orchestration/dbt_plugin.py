@@ -1,5 +1,8 @@
 """dbt-duckdb plugin (profiles.yml): what dbt asks of the project's Python before a build."""
 
+import atexit
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,26 @@ from orchestration.funnels import funnel_faults_as_json
 from orchestration.lock import Busy, WriterLock
 from orchestration.raw_folder import inspect_to_json
 
+LEAST_ROOM = 64  # MB; with less, not even the demo shop is built
+
+
+def full_disk(file: Path) -> str | None:
+    """A sentence where the disk of a file, whose folder is there, has next to no room left."""
+    free = shutil.disk_usage(file.parent).free // 2**20
+    if free >= LEAST_ROOM:
+        return None
+    return (
+        f"The disk of {file.parent} is full: {free} MB are left, and a build needs about ten times "
+        "the raw files as Parquet. Make room, or set CARTWRIGHT_WAREHOUSE to a file on another "
+        "disk, and build again: it goes on from the last complete refresh."
+    )
+
+
+def tell_full_disk(file: Path) -> None:
+    """Say so at the end, when the engine's own words, repeated for each model, have gone by."""
+    if file.exists() and (sentence := full_disk(file)):
+        print(sentence, file=sys.stderr)
+
 
 class Plugin(BasePlugin):
     """Loaded by dbt-duckdb under the name `dbt_plugin`; holds the writer's lock while it lives."""
@@ -27,9 +50,14 @@ class Plugin(BasePlugin):
         """
         if creds.path == ":memory:" or config.get("access_mode") == "READ_ONLY":
             return
-        Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(creds.path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if sentence := full_disk(file):
+            raise DbtRuntimeError(sentence)
+        if not self.lock:
+            atexit.register(tell_full_disk, file)
         try:
-            self.lock = self.lock or WriterLock(Path(creds.path))
+            self.lock = self.lock or WriterLock(file)
         except Busy as busy:
             raise DbtRuntimeError(str(busy)) from None
 

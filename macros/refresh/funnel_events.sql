@@ -1,6 +1,6 @@
 {#
-    The select of int_funnel_events_gathered. A refresh asks for the events of some visitors alone:
-    `visitors` is a condition on visitor_id, which the engine would not see through the view's joins.
+    The select of int_funnel_events_gathered. A refresh, or a slice of a full build, asks for the events of some
+    visitors alone: `visitors` is a condition on visitor_id, which the engine would not see through the joins.
 #}
 {% macro funnel_events(visitors='true') -%}
 with

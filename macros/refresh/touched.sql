@@ -18,10 +18,10 @@
 
 {#
     Whether a UTC timestamp lies in a UTC day that this refresh touches; literal bounds, so that files and
-    row groups of other days are not opened. For a model that is built in full: always.
+    row groups of other days are not opened. For a model that is built in full: in its present slice.
 #}
 {% macro in_touched_days(column) -%}
-    {%- if not is_incremental() -%}{{ return('true') }}{%- endif -%}
+    {%- if not is_incremental() -%}{{ return(in_slice_of_days(column)) }}{%- endif -%}
     {%- set days = run_query("select min(day), max(day) + 1, string_agg(distinct day::text, ''', date ''')"
         ~ " from (select cast(key as date) as day from raw.touched_keys where kind = 'utc_date')").rows[0] -%}
     {%- if days[0] is none -%}{{ return('false') }}{%- endif -%}

@@ -35,6 +35,8 @@ def _strings(characters: NDArray[np.uint8], valid: Bools | None) -> pa.Array:
 def numbered(prefix: str, numbers: Ints, width: int, valid: Bools | None = None) -> pa.Array:
     """Ids such as C00042: `prefix`, then the number with leading zeros to `width` digits."""
     numbers = numbers if valid is None else numbers[valid]
+    if len(numbers) and len(str(numbers.max())) > width:
+        raise ValueError(f"{prefix}{numbers.max()} has more than {width} digits")
     head = len(prefix)
     characters = np.empty((len(numbers), head + width), dtype=np.uint8)
     characters[:, :head] = np.frombuffer(prefix.encode(), dtype=np.uint8)
@@ -43,6 +45,11 @@ def numbered(prefix: str, numbers: Ints, width: int, valid: Bools | None = None)
         characters[:, position] = 48 + rest % 10
         rest = rest // 10
     return _strings(characters, valid)
+
+
+def serial(prefix: str, count: int, width: int) -> pa.Array:
+    """The ids 1 to `count`, of `width` digits or as many as the last one needs."""
+    return numbered(prefix, np.arange(count) + 1, max(width, len(str(count))))
 
 
 def scrambled(prefix: str, numbers: Ints, width: int, valid: Bools | None = None) -> pa.Array:

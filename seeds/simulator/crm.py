@@ -42,7 +42,7 @@ def nps_table(orders: Orders, people: People, streams: Streams) -> pa.Table:
     order = order[at[order] < DATA_END]
     return build(
         "nps_responses",
-        response_id=col.numbered("N", np.arange(len(order)) + 1, 6),
+        response_id=col.serial("N", len(order), 6),
         customer_id=people.ids(person[order]),
         responded_at=col.times(at[order]),
         score=col.integers(score[order]),
@@ -70,7 +70,7 @@ def reviews_table(
     order = order[by_time]
     return build(
         "reviews",
-        review_id=col.numbered("V", np.arange(len(order)) + 1, 6),
+        review_id=col.serial("V", len(order), 6),
         product_id=catalogue.ids(lines.product[rows[by_time]]),
         customer_id=people.ids(orders.person[order], orders.is_account[order]),
         order_id=orders.ids(order),
@@ -101,7 +101,7 @@ def support_table(orders: Orders, people: People, streams: Streams) -> pa.Table:
     t = by_time[opened[by_time] < DATA_END]
     return build(
         "support_tickets",
-        ticket_id=col.numbered("T", np.arange(len(t)) + 1, 6),
+        ticket_id=col.serial("T", len(t), 6),
         customer_id=people.ids(orders.person[rows[t]], orders.is_account[rows[t]]),
         order_id=orders.ids(rows[t], rng.random(len(t)) < 0.93),
         channel=col.pick(("email", "chat", "phone"), draw(rng, (0.5, 0.35, 0.15), len(t))),
@@ -135,7 +135,7 @@ def referrals_table(people: People, streams: Streams) -> pa.Table:
     first_order = np.where(accepted, people.first_order_at[referee[t]], -1)
     return build(
         "referrals",
-        referral_id=col.numbered("F", np.arange(len(t)) + 1, 6),
+        referral_id=col.serial("F", len(t), 6),
         referrer_customer_id=people.ids(referrer[t]),
         referee_customer_id=people.ids(referee[t], accepted),
         invited_at=col.times(at[t]),
@@ -166,7 +166,7 @@ def loyalty_table(orders: Orders, people: People, streams: Streams) -> pa.Table:
     t = t[(at[t] < DATA_END) & (value[t] != 0)]
     return build(
         "loyalty_entries",
-        entry_id=col.numbered("L", np.arange(len(t)) + 1, 6),
+        entry_id=col.serial("L", len(t), 6),
         customer_id=people.ids(orders.person[order[t]]),
         points=col.integers(value[t]),
         reason=col.pick(("earn", "bonus", "redeem", "expire"), reason[t]),
@@ -199,7 +199,7 @@ def subscriptions_table(
     t = t[start[t] < DATA_END]
     return build(
         "subscriptions",
-        subscription_id=col.numbered("S", np.arange(len(t)) + 1, 5),
+        subscription_id=col.serial("S", len(t), 5),
         customer_id=people.ids(rows[t]),
         product_id=catalogue.ids(product[t]),
         started_at=col.times(start[t]),
@@ -314,7 +314,7 @@ def messages_table(
 
     return build(
         "messages",
-        message_id=col.numbered("M", np.arange(len(t)) + 1, max(6, len(str(len(t))))),
+        message_id=col.serial("M", len(t), 6),
         customer_id=people.ids(person[t]),
         channel=col.pick(("email", "sms", "push"), channel[t]),
         kind=col.pick(KINDS, kind[t]),

@@ -362,7 +362,7 @@ def refunds_table(refunds: Refunds, orders: Orders, lines: Lines) -> pa.Table:
     size = len(refunds.order)
     return build(
         "refunds",
-        refund_id=col.numbered("R", np.arange(size) + 1, 6),
+        refund_id=col.serial("R", size, 6),
         order_id=orders.ids(refunds.order),
         line_number=col.integers(lines.number[refunds.line], refunds.line >= 0),
         quantity=col.integers(refunds.quantity),
@@ -393,7 +393,7 @@ def payments_table(orders: Orders, refunds: Refunds, streams: Streams) -> pa.Tab
     keep = keep[np.lexsort((what[keep], order[keep], at[keep]))]
     return build(
         "payments",
-        payment_id=col.numbered("PAY", np.arange(len(keep)) + 1, 7),
+        payment_id=col.serial("PAY", len(keep), 7),
         order_id=orders.ids(order[keep]),
         amount=col.decimals(amount[keep], 2),
         method=col.pick(METHODS, method[keep]),

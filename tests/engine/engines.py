@@ -30,6 +30,7 @@ class Macros:
                 "var": lambda name, default="": variables.get(name, default),
                 "adapter": {"dispatch": self._implementation},
                 "execute": True,
+                "config": {"meta": {"slices": "utc_date"}},
             }
         )
         texts = (path.read_text() for path in sorted((PROJECT / "macros").rglob("*.sql")))

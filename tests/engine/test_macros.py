@@ -275,8 +275,7 @@ def test_lists(same: Same) -> None:
     """In their order, with NULL values; items behind the end, before the start, of no list."""
     rows = same(f"""
         select
-            grp, {{{{ listed('value', ['a', 'b']) }}}}, {{{{ sequence_of(['a', 'b', 'value']) }}}},
-            {{{{ list_length(listed('value', ['a', 'b'])) }}}},
+            grp, {{{{ listed('value', ['a', 'b']) }}}},
             {{{{ list_item(listed('value', ['a', 'b']), 1) }}}},
             {{{{ list_item(listed('value', ['a', 'b']), 9) }}}},
             {{{{ list_item(listed('value', ['a', 'b']), 0) }}}},
@@ -348,64 +347,150 @@ def test_statistics(same: Same) -> None:
     assert rows[1][1] == f"{0:.11e}"
 
 
-# Steps of a funnel: kind 1 is step 1, 2 is step 2, 3 is step 3, 4 is steps 1 and 3, 5 is none.
+# Steps of a funnel: kind 1 is step 1, 2 is step 2, 3 is step 3, 4 is steps 1 and 3, 5 is none; the
+# codes are as fct_funnel_entries makes them. A funnel is entered for two hours.
 EVENTS = """
     with events as (
-        select unit, cast('2024-01-01 00:00:00' as timestamp) + minute * interval '1' minute as event_at,
-            cast(kind_number as bigint) as kind_number, session_number as visitor_session_number
+        select unit, kind_number, cast(session_number as bigint) as session_number,
+            cast(time as timestamp) as event_at
         from (values
-            ('all', 0, 1, 1), ('all', 1, 2, 1), ('all', 2, 3, 1), ('all', 3, 3, 2),
-            ('strict', 0, 1, 1), ('strict', 1, 3, 1), ('strict', 2, 2, 1), ('strict', 3, 3, 1),
-            ('any', 0, 4, null), ('any', 1, 3, 1), ('any', 2, 1, 1), ('any', 2, 2, 1),
-            ('again', 0, 1, 1), ('again', 60, 1, 2), ('again', 121, 1, 3), ('again', 240, 2, 3),
-            ('tie', 5, 1, null), ('tie', 5, 1, 3), ('tie', 5, 4, 2), ('tie', 5, 2, 2),
-            ('none', 0, 5, 1), ('none', 1, 2, 1), ('two', 0, 4, 1), ('two', 0, 4, 1)
-        ) as events (unit, minute, kind_number, session_number)
+            ('all', '2024-01-01 00:00:00', 1, 1), ('all', '2024-01-01 00:01:00', 2, 1),
+            ('all', '2024-01-01 00:02:00', 3, 1), ('all', '2024-01-01 00:03:00', 3, 2),
+            ('strict', '2024-01-01 00:00:00', 1, 1), ('strict', '2024-01-01 00:01:00', 3, 1),
+            ('strict', '2024-01-01 00:02:00', 2, 1), ('strict', '2024-01-01 00:03:00', 3, 1),
+            ('any', '2024-01-01 00:00:00', 4, null), ('any', '2024-01-01 00:01:00', 3, 1),
+            ('any', '2024-01-01 00:02:00', 1, 1), ('any', '2024-01-01 00:02:00', 2, 1),
+            ('again', '2024-01-01 00:00:00', 1, 1), ('again', '2024-01-01 01:00:00', 1, 2),
+            ('again', '2024-01-01 02:00:00.000001', 1, 3), ('again', '2024-01-01 04:00:00', 2, 3),
+            ('again', '2024-01-01 04:00:00.000001', 3, 3), ('again', '2024-01-01 09:00:00', 4, 4),
+            ('edge', '2024-01-01 00:00:00', 1, 1), ('edge', '2024-01-01 02:00:00', 1, 2),
+            ('edge', '2024-01-01 02:00:00', 2, 2), ('edge', '2024-01-01 02:00:00.000001', 3, 2),
+            ('tie', '2024-01-01 00:05:00', 1, null), ('tie', '2024-01-01 00:05:00', 1, 3),
+            ('tie', '2024-01-01 00:05:00', 4, 2), ('tie', '2024-01-01 00:05:00', 2, 2),
+            ('tie', '2024-01-01 00:05:00', 2, null), ('tie', '2024-01-01 00:05:00', 3, 7),
+            ('alone', '2024-01-01 00:00:00', 4, 1),
+            ('twice', '2024-01-01 00:00:00', 4, 1), ('twice', '2024-01-01 00:00:00', 4, 1),
+            ('twice', '2024-01-01 00:01:00', 2, 1),
+            ('thrice', '1969-12-31 23:59:00', 4, null), ('thrice', '1969-12-31 23:59:00', 4, null),
+            ('thrice', '1969-12-31 23:59:00', 2, null), ('thrice', '1969-12-31 23:59:00', 4, null),
+            ('none', '2024-01-01 00:00:00', 5, 1), ('none', '2024-01-01 00:01:00', 2, 1),
+            ('nothing', '2024-01-01 00:00:00', 5, 1), ('nothing', '2024-01-01 00:00:00', null, 1)
+        ) as events (unit, time, kind_number, session_number)
     ),
-    masks as (
-        select {{ listed('step_mask', ['kind_number']) }} as masks from (values
-            (1, cast(1 as bigint)), (2, cast(2 as bigint)), (3, cast(4 as bigint)),
-            (4, cast(5 as bigint)), (5, cast(0 as bigint))
-        ) as kinds (kind_number, step_mask)
+    funnel as (
+        select {{ listed('code', ['kind_number']) }} as codes from (
+            select kind_number, (mask & -mask) * 16384 + bit_count(mask) * 1024 + mask as code
+            from (
+                select kind_number, cast(mask as bigint) as mask
+                from (values (1, 1), (2, 2), (3, 4), (4, 5), (5, 0)) as kinds (kind_number, mask)
+            ) as masks
+        ) as kinds
     ),
     units as (
-        select unit, {{ sequence_of(['event_at', 'kind_number', 'visitor_session_number']) }} as events
+        select unit, {{ items_of('event_at', 'kind_number', 'session_number') }} as items
         from events group by unit
     ),
     sequences as (
-        select unit, {{ steps_among('units.events', 'masks.masks') }} as steps
-        from units cross join masks
+        select unit, {{ steps_among('units.items', 'funnel.codes') }} as items
+        from units cross join funnel
+    ),
+    sequences_started as (
+        select unit, items, {{ items_of_step('items', 1) }} as starts from sequences
+    ),
+    entries_begun as (
+        select unit, items, {{ each_entry('starts', 'window_hours') }} as item_1
+        from (select *, 2 as window_hours from sequences_started) as starts
     ),
     entries as (
-        select unit, steps, {{ each_entry('steps', '2') }} as entry_at from sequences
+        select *, {{ item_time('item_1') }} as entry_at,
+            {{ item_after(hours_later(item_time('item_1'), '2')) }} as end_item
+        from entries_begun
     ),
-    bounded as (
-        select
-            unit, entry_at, {{ items_between('steps', 'entry_at', hours_later('entry_at', '2')) }} as steps
-        from entries
+    entries_by_mode as (
+        select * from entries cross join (values ('ordered'), ('strict'), ('any')) as modes (mode)
+    ),
+    at_step_2 as (
+        select *, {{ item_reaching(2, 'items', ['item_1'], 'end_item', 'mode') }} as item_2
+        from entries_by_mode
+    ),
+    walked as (
+        select *, case when item_2 is not null then
+            {{ item_reaching(3, 'items', ['item_1', 'item_2'], 'end_item', 'mode') }}
+        end as item_3
+        from at_step_2
     )
 """
 
 
 def test_funnels_are_walked_alike(same: Same) -> None:
-    """Ties, steps of two kinds, windows, entries without and with another one after them."""
+    """Ties, steps of two kinds, windows to the microsecond, two events alike, no session."""
     rows = same(
         EVENTS
         + """
         select
-            unit, mode, entry_at, {{ list_length('steps') }},
-            {{ list_item('steps', 1) }}.visitor_session_number,
-            {{ steps_reached('steps', 'mode') }} as reached
-        from bounded cross join (values ('ordered'), ('strict'), ('any')) as modes (mode)
+            unit, mode, entry_at, {{ item_session_number('item_1') }},
+            {{ item_time('item_2') }}, {{ item_session_number('item_2') }},
+            case when item_3 is not null then {{ item_time('greatest(item_1, item_2, item_3)') }} end,
+            {{ item_session_number('item_3') }}
+        from walked
         order by unit, mode, entry_at
     """
     )
-    reached = {(unit, mode, entry[11:16]): len(times) for unit, mode, entry, _, _, times in rows}
-    assert reached["all", "ordered", "00:00"] == 3
+    reached = {
+        (unit, mode, entry[11:16]): (times[0] is not None) + (times[2] is not None) + 1
+        for unit, mode, entry, _, *times in rows
+    }
+    entries = [unit for unit, mode, *_ in rows if mode == "any"]
+    assert reached["all", "ordered", "00:00"] == reached["all", "strict", "00:00"] == 3
     assert reached["strict", "strict", "00:00"] == 1
     assert reached["strict", "ordered", "00:00"] == 3
-    assert reached["again", "ordered", "02:01"] == 2
-    assert not [unit for unit, *_ in rows if unit == "none"]
+    # The window's last microsecond is in it; the one after begins another entry, or is outside.
+    assert entries.count("again") == 3
+    assert reached["again", "ordered", "00:00"] == 1
+    assert reached["again", "ordered", "02:00"] == 3
+    assert entries.count("edge") == 1
+    assert reached["edge", "ordered", "00:00"] == 2
+    # In any order step 3 may be the event before step 2, which then tells when it was reached.
+    assert [row[6] for row in rows if row[:2] == ("any", "any")] == ["2024-01-01T00:02:00"]
+    # An event is one step of an entry, and its twin may be another.
+    assert reached["twice", "ordered", "00:00"] == 2
+    assert reached["twice", "any", "00:00"] == 3
+    assert reached["thrice", "ordered", "23:59"] == 2
+    assert reached["thrice", "any", "23:59"] == 3
+    # NULL is the last session of a tie.
+    assert [row[3] for row in rows if row[0] == "tie"] == [3, 3, 3]
+    assert {"none", "nothing"}.isdisjoint(entries)
+
+
+def test_items_are_in_one_order(same: Same) -> None:
+    """Whatever order the events came in: by time, lowest step, fewest steps, session, NULL last."""
+    rows = same(
+        EVENTS
+        + """
+        select unit, {% for place in range(1, 8) %}
+            {{ item_time(list_item('items', place)) }},
+            {{ item_session_number(list_item('items', place)) }}{{ ',' if not loop.last }}
+        {% endfor %} from sequences order by unit
+    """
+    )
+    tie = next(row for row in rows if row[0] == "tie")
+    # Kind 1 of sessions 3 and NULL, kind 4, kind 2 of sessions 2 and NULL, kind 3; then the end.
+    assert tie[2::2] == (3, None, 2, 2, None, 7, None)
+    assert tie[-2] is None
+
+
+def test_a_query_without_a_slice_is_about_all(same: Same) -> None:
+    """Spark builds without slices; DuckDB's conditions hold for each row until a slice is set."""
+    rows = same("""
+        select visitor_id, {{ in_slice_of_days('event_at') }}, {{ in_slice_of_visitors() }}
+        from (
+            select visitor_id, cast(time as timestamp) as event_at from (values
+                ('a', '1970-01-01 00:00:00'), ('é', '2024-06-30 23:59:59.999999'), ('', '2999-12-31 00:00:00')
+            ) as events (visitor_id, time)
+        ) as events
+        order by visitor_id
+    """)
+    assert all(row[1:] == (True, True) for row in rows)
 
 
 RAW_TEXTS = [

@@ -14,7 +14,7 @@ from engine.parity import Mart, differences, marts
 from warehouses import PROJECT
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of Spark's tables, of a build in a process of its own."""
     if os.environ.get("CARTWRIGHT_SPARK_PARITY") != "1":

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import signal
 from pathlib import Path
 
 import duckdb
 import pytest
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt_common.exceptions import DbtRuntimeError
 
 from benchmarks import crashes, readers
-from orchestration import dagster_home
+from orchestration import dagster_home, dbt_plugin
 
 
 def test_readers_see_whole_builds_while_others_are_published(
@@ -61,3 +64,24 @@ def test_dagster_can_be_ended_wherever_it_was_started(monkeypatch: pytest.Monkey
     finally:
         signal.signal(signal.SIGINT, before)
     assert served[0][1:] == ["dev", "--host", "127.0.0.1", "--port", "3000"]
+
+
+def test_a_full_disk_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a build, which then does not begin; and at the end of one that filled the disk."""
+    file = tmp_path / "warehouse" / "cartwright.duckdb"
+    room = {"free": 10 * 2**30}
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(**room))
+    plugin = dbt_plugin.Plugin("dbt_plugin", {})
+    plugin.update_connection_config(DuckDBCredentials(path=str(file)), {})
+    file.touch()
+    dbt_plugin.tell_full_disk(file)
+    assert capsys.readouterr().err == ""
+    room["free"] = 3 * 2**20
+    dbt_plugin.tell_full_disk(file)
+    sentence = f"The disk of {file.parent} is full: 3 MB are left"
+    assert capsys.readouterr().err.startswith(sentence)
+    with pytest.raises(DbtRuntimeError, match=sentence):
+        plugin.update_connection_config(DuckDBCredentials(path=str(file)), {})

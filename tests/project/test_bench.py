@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -17,7 +19,8 @@ from benchmarks import bench, bench_report, funnel
 from benchmarks.bench_report import Bench, Target
 from benchmarks.costs import Lap, metered, simulate
 from benchmarks.funnel import Contest, Counts, Place, Turn
-from benchmarks.storage import FileSize, Growth
+from benchmarks.refresh import arrival, parts
+from benchmarks.storage import FileSize, Growth, hold_back
 
 SELECTED = ("int_daily_sessions_cut", "base_web__events_set_aside", "stg_shop__as_of")
 
@@ -39,7 +42,7 @@ def test_bench_measures_a_build_and_reports_it(
     raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every model has a row with what was measured, by dbt and by hand; other parts have none."""
-    arguments = ["--raw-path", str(raw), "--parts", "build", "--report", str(tmp_path)]
+    arguments = ["--raw-path", str(raw), "--parts", "build", "hand", "--report", str(tmp_path)]
     assert bench.main([*arguments, "--select", *(f"+{name}" for name in SELECTED)]) == 0
     told = capsys.readouterr()
     assert "dbt build of" in told.err
@@ -125,6 +128,22 @@ def test_meter_tells_spill_and_bytes_written_of_one_step(tmp_path: Path) -> None
     assert second.written < 0.1
     both = Lap(1, 2, 5, 7, 1) + Lap(1, 1, 6, 3, 2)
     assert both == Lap(2, 3, 6, 7, 3)
+
+
+def test_late_events_come_later_and_none_is_lost(raw: Path, tmp_path: Path) -> None:
+    """The refreshes that storage compares with one build load every event, some of them late."""
+    source = Path(shutil.copytree(raw, tmp_path / "source"))
+    hold_back(source)
+    with duckdb.connect() as connection:
+        both = [f"from read_parquet('{folder}/events/*/*.parquet')" for folder in (raw, source)]
+        for one, other in (both, reversed(both)):
+            assert not connection.execute(f"({one}) except all ({other})").fetchall()
+    delays = [
+        (arrival(file, day) - day).days
+        for folder, day in parts(source)
+        for file in folder.iterdir()
+    ]
+    assert {*delays} == {0, 1, 3, 20}
 
 
 UNTIL = datetime(2026, 3, 31)  # noqa: DTZ001 - UTC, as raw times are

@@ -1,14 +1,14 @@
 -- Grain: one row per session and UTC day in which it has events; int_sessions_cut joins the days.
 -- A day is cut by itself, so that it can be built again from its own events alone.
 -- Two events of one device in one bucket as long as the gap are always less than the gap apart, so
--- a bucket is never cut: events are aggregated by bucket (no sort), and only buckets are windowed.
--- Most sessions are one bucket and pass through. Bots are left out.
+-- a bucket is never cut: events are aggregated by bucket, without a sort. Most sessions are one
+-- bucket and pass through; of the others the buckets are numbered. Bots are left out.
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
     unique_key='session_part_id',
     incremental_predicates=['utc_date in ' ~ touched('utc_date', 'date')],
-    meta={'touches': {'anonymous_id': 'anonymous_id'}}
+    meta={'touches': {'anonymous_id': 'anonymous_id'}, 'slices': 'utc_date'}
 ) }}
 with
 
@@ -87,25 +87,29 @@ buckets as (
     group by anonymous_id, utc_date, bucket
 ),
 
-buckets_compared as (
-    select
-        *,
-        lag(ended_at) over device as previous_ended_at,
-        lead(started_at) over device as next_started_at
-    from buckets
-    window device as (partition by anonymous_id, utc_date order by bucket)
+bucket_bounds as (
+    select anonymous_id, utc_date, bucket, started_at, ended_at from buckets
 ),
 
 {% set gap = var('session_gap_minutes') * 60000000 %}
+{% set beside = 'buckets.anonymous_id = {0}.anonymous_id and buckets.utc_date = {0}.utc_date' %}
 
+-- Only the bucket right before or after can be less than the gap away.
 buckets_bounded as (
     select
-        *,
-        coalesce({{ microseconds_between('previous_ended_at', 'started_at') }} >= {{ gap }}, true)
-            as is_session_start,
-        coalesce({{ microseconds_between('ended_at', 'next_started_at') }} >= {{ gap }}, true)
-            as is_session_end
-    from buckets_compared
+        buckets.*,
+        coalesce(
+            {{ microseconds_between('previous_bounds.ended_at', 'buckets.started_at') }} >= {{ gap }},
+            true
+        ) as is_session_start,
+        coalesce(
+            {{ microseconds_between('buckets.ended_at', 'next_bounds.started_at') }} >= {{ gap }}, true
+        ) as is_session_end
+    from buckets
+    left join bucket_bounds as previous_bounds
+        on {{ beside.format('previous_bounds') }} and buckets.bucket = previous_bounds.bucket + 1
+    left join bucket_bounds as next_bounds
+        on {{ beside.format('next_bounds') }} and buckets.bucket = next_bounds.bucket - 1
 ),
 
 -- Only the parts of longer sessions are numbered.

@@ -76,7 +76,12 @@ cycles as (
 ),
 
 subscriptions as (
-    select customer_id, product_id, started_at, ended_at from {{ ref('stg_shop__subscriptions') }}
+    select
+        customer_id,
+        product_id,
+        started_at,
+        coalesce(ended_at, timestamp '9999-12-31 00:00:00') as ended_at
+    from {{ ref('stg_shop__subscriptions') }}
 ),
 
 products as (
@@ -175,18 +180,25 @@ views_again as (
         >= views_compared.started_at - kinds.window_days * interval '1' day
 ),
 
+-- Grouped, so that no engine joins views to all lines of their product.
+purchases as (
+    select orders.customer_id, lines.product_id, orders.ordered_at
+    from orders
+    inner join lines on orders.order_id = lines.order_id
+    group by orders.customer_id, lines.product_id, orders.ordered_at
+),
+
 views_bought as (
     select
         views_again.customer_id,
         views_again.product_id,
         views_again.started_at
     from views_again
-    inner join orders
-        on views_again.customer_id = orders.customer_id
-        and views_again.previous_started_at <= orders.ordered_at
-        and views_again.detected_at > orders.ordered_at
-    inner join lines
-        on orders.order_id = lines.order_id and views_again.product_id = lines.product_id
+    inner join purchases
+        on views_again.customer_id = purchases.customer_id
+        and views_again.product_id = purchases.product_id
+        and views_again.previous_started_at <= purchases.ordered_at
+        and views_again.detected_at > purchases.ordered_at
     group by views_again.customer_id, views_again.product_id, views_again.started_at
 ),
 
@@ -308,7 +320,7 @@ replenishment_due as (
         on replenishments_dated.customer_id = subscriptions.customer_id
         and replenishments_dated.product_id = subscriptions.product_id
         and replenishments_dated.detected_at >= subscriptions.started_at
-        and coalesce(replenishments_dated.detected_at <= subscriptions.ended_at, true)
+        and replenishments_dated.detected_at <= subscriptions.ended_at
     where subscriptions.customer_id is null
 ),
 
@@ -412,9 +424,8 @@ answers as (
         and nps_responses.score <= kinds.to_value
     left join referrals
         on nps_responses.customer_id = referrals.customer_id
-        and kinds.kind = 'promoter_not_referring'
         and nps_responses.responded_at >= referrals.first_invited_at
-    where referrals.customer_id is null
+    where referrals.customer_id is null or kinds.kind <> 'promoter_not_referring'
 ),
 
 opportunities as (

@@ -8,7 +8,7 @@
     unique_key='session_id',
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
     on_schema_change='fail',
-    meta={'touches': {'session_date': 'session_date'}}
+    meta={'touches': {'session_date': 'session_date'}, 'slices': 'visitor_id'}
 ) }}
 with
 
@@ -23,17 +23,12 @@ visitors as (
         row_number() over (partition by visitor_id order by started_at, session_id)
             as visitor_session_number
     from {{ ref('int_sessions_identified') }}
-    {% if is_incremental() -%}
-    where visitor_id in {{ touched('visitor_id') }}
-    {%- endif %}
+    where
+        {{ 'visitor_id in ' ~ touched('visitor_id') if is_incremental() else in_slice_of_visitors() }}
 ),
 
 sessions as (
-    {% if is_incremental() -%}
     {{ sessions_cut('anonymous_id in (select anonymous_id from visitors)') }}
-    {%- else -%}
-    select * from {{ ref('int_sessions_cut') }}
-    {%- endif %}
 ),
 
 session_orders as (

@@ -1,8 +1,8 @@
 -- Grain: one row per funnel and entry of a unit (a session or a visitor).
--- Each unit's events are gathered once, for all funnels. A funnel takes from them those that are
--- its steps, as bits of one number (step n: bit n-1), in one sequence, by time and then by the
--- lowest step; each entry walks the part of the sequence that lies in its window. That a unit
--- cannot enter a funnel is told by its kinds of events, before its sequence is looked at.
+-- Each unit's events are gathered once, for all funnels. A funnel takes from them those that may
+-- be its steps, as bits of one number (step n: bit n-1), by time and then by the lowest step; from
+-- an entry on, step by step, the event that reaches it is looked for, where the last one was
+-- reached. That a unit cannot enter a funnel is told by its kinds of events, before all that.
 -- depends_on: {{ ref('stg_web__interactions') }}, {{ ref('int_order_events_derived') }}
 -- depends_on: {{ ref('fct_orders') }}
 {{ config(
@@ -11,9 +11,10 @@
     unique_key='entry_id',
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
     on_schema_change='fail',
-    meta={'touches': {'entry_date': 'entry_date'}},
+    meta={'touches': {'entry_date': 'entry_date'}, 'slices': 'visitor_id'},
     pre_hook="{{ judge_by_time('is_mature', 'closes_at', 'entry_date') }}"
 ) }}
+{% set visitors = 'visitor_id in ' ~ touched('visitor_id') if is_incremental() else in_slice_of_visitors() %}
 {% set steps = range(1, 11) %}
 with
 
@@ -31,11 +32,7 @@ steps_masked as (
 ),
 
 events as (
-    {% if is_incremental() -%}
-    {{ funnel_events('visitor_id in ' ~ touched('visitor_id')) }}
-    {%- else -%}
-    select * from {{ ref('int_funnel_events_gathered') }}
-    {%- endif %}
+    {{ funnel_events(visitors) }}
 ),
 
 sessions as (
@@ -49,9 +46,7 @@ sessions as (
         landing_page_type,
         is_new_visitor
     from {{ ref('fct_sessions') }}
-    {% if is_incremental() -%}
-    where visitor_id in {{ touched('visitor_id') }}
-    {%- endif %}
+    where {{ visitors }}
 ),
 
 variants as (
@@ -70,7 +65,8 @@ step_counts as (
     group by funnel
 ),
 
--- A bit for each kind of event; two kinds may share one where there are more kinds than bits.
+-- A bit for each kind of event; two kinds may share one where there are more kinds than bits. A code
+-- orders the steps of one time, the lowest first, then the fewest; its ten lowest bits are the mask.
 kinds_marked as (
     select
         funnel,
@@ -79,14 +75,15 @@ kinds_marked as (
         event_name,
         page_type,
         step_mask,
-        cast(power(2, kind_number % 62) as bigint) as kind_bit
+        cast(power(2, kind_number % 62) as bigint) as kind_bit,
+        (step_mask & -step_mask) * 16384 + bit_count(step_mask) * 1024 + step_mask as step_code
     from steps_masked
 ),
 
-funnel_masks as (
+funnel_codes as (
     select
         funnel,
-        {{ listed('step_mask', ['kind_number']) }} as masks,
+        {{ listed('step_code', ['kind_number']) }} as codes,
         {{ bits_of_any('case when step_mask & 1 = 1 then kind_bit else 0 end') }} as entry_kinds
     from kinds_marked
     group by funnel
@@ -129,7 +126,7 @@ events_with_kind as (
         and events.page_type = kinds_of_pages.page_type
 ),
 
-{% set item = ['event_at', 'kind_number', 'visitor_session_number'] %}
+{% set items = items_of('event_at', 'kind_number', 'visitor_session_number') %}
 
 units as (
     select
@@ -137,7 +134,7 @@ units as (
         visitor_id as unit_id,
         visitor_id,
         {{ bits_of_any('kind_bit') }} as kinds_seen,
-        {{ sequence_of(item) }} as events
+        {{ items }} as items
     from events_with_kind
     where is_of_visitors and visitor_id is not null
     group by visitor_id
@@ -147,7 +144,7 @@ units as (
         session_id as unit_id,
         visitor_id,
         {{ bits_of_any('kind_bit') }} as kinds_seen,
-        {{ sequence_of(item) }} as events
+        {{ items }} as items
     from events_with_kind
     where is_of_sessions and session_id is not null
     group by session_id, visitor_id
@@ -159,31 +156,64 @@ sequences as (
         funnels.unit,
         funnels.mode,
         funnels.window_hours,
+        step_counts.step_count,
         units.unit_id,
         units.visitor_id,
-        {{ steps_among('units.events', 'funnel_masks.masks') }} as step_events
+        {{ steps_among('units.items', 'funnel_codes.codes') }} as step_items -- noqa: PRS
     from units
     inner join funnels on units.unit = funnels.unit
-    inner join funnel_masks on funnels.funnel = funnel_masks.funnel
-    where units.kinds_seen & funnel_masks.entry_kinds <> 0
+    inner join funnel_codes on funnels.funnel = funnel_codes.funnel
+    inner join step_counts on funnels.funnel = step_counts.funnel
+    where units.kinds_seen & funnel_codes.entry_kinds <> 0
+),
+
+sequences_started as (
+    select
+        *,
+        {{ items_of_step('step_items', 1) }} as starts -- noqa: PRS
+    from sequences
 ),
 
 entries_begun as (
     select
-        *,
-        {{ each_entry('step_events', 'window_hours') }} as entry_at -- noqa: PRS
-    from sequences
+        funnel,
+        unit,
+        mode,
+        window_hours,
+        step_count,
+        unit_id,
+        visitor_id,
+        step_items,
+        {{ each_entry('starts', 'window_hours') }} as item_1 -- noqa: PRS
+    from sequences_started
 ),
 
 entries_bounded as (
     select
         *,
-        {{ hours_later('entry_at', 'window_hours') }} as closes_at,
-        {{ items_between('step_events', 'entry_at', hours_later('entry_at', 'window_hours')) }}
-            as entry_events
+        {{ item_time('item_1') }} as entry_at,
+        {{ hours_later(item_time('item_1'), 'window_hours') }} as closes_at,
+        {{ item_after(hours_later(item_time('item_1'), 'window_hours')) }} as end_item
     from entries_begun
 ),
 
+{% set reached = ['item_1'] %}
+{% set walked = ['entries_bounded'] %}
+{% for step in steps[1:] %}
+entries_at_step_{{ step }} as (
+    select
+        *,
+        case
+            when {{ reached[-1] }} is not null and step_count >= {{ step }} then
+                {{ item_reaching(step, 'step_items', reached, 'end_item', 'mode') }} -- noqa: PRS
+        end as item_{{ step }}
+    from {{ walked[-1] }}
+),
+{% do reached.append('item_' ~ step) %}
+{% do walked.append('entries_at_step_' ~ step) %}
+{% endfor %}
+
+-- In mode any a step may be reached by an event before that of a lower one.
 entries_walked as (
     select
         funnel,
@@ -192,9 +222,19 @@ entries_walked as (
         visitor_id,
         entry_at,
         closes_at,
-        {{ list_item('entry_events', 1) }}.visitor_session_number as visitor_session_number,
-        {{ steps_reached('entry_events', 'mode') }} as step_times -- noqa: PRS, LT02
-    from entries_bounded
+        step_count,
+        {{ item_session_number('item_1') }} as visitor_session_number,
+        case when item_1 is not null then 1 else 0 end
+        {%- for item in reached[1:] %}
+        + case when {{ item }} is not null then 1 else 0 end
+        {%- endfor %} as furthest_step,
+        {% for step in steps[1:] -%}
+        case
+            when item_{{ step }} is not null
+                then {{ item_time('greatest(' ~ reached[:step] | join(', ') ~ ')') }}
+        end as step_{{ step }}_at{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ walked[-1] }}
 ),
 
 entries_complete as (
@@ -216,19 +256,19 @@ entries_complete as (
         sessions.landing_page_type,
         sessions.is_new_visitor,
         variants.experiment_variant,
-        step_counts.step_count,
-        cast({{ list_length('entries_walked.step_times') }} as bigint) as furthest_step,
-        {{ list_length('entries_walked.step_times') }} = step_counts.step_count as is_converted,
+        entries_walked.step_count,
+        cast(entries_walked.furthest_step as bigint) as furthest_step,
+        entries_walked.furthest_step = entries_walked.step_count as is_converted,
         entries_walked.closes_at < as_of.known_until_at as is_mature,
         {{ reporting_date('entries_walked.entry_at') }} as entry_date,
         entries_walked.entry_at,
-        {% for step in steps -%}
-        {{ list_item('entries_walked.step_times', step) }} as step_{{ step }}_at,
+        entries_walked.entry_at as step_1_at,
+        {% for step in steps[1:] -%}
+        entries_walked.step_{{ step }}_at,
         {% endfor -%}
         entries_walked.closes_at
     from entries_walked
     cross join as_of
-    inner join step_counts on entries_walked.funnel = step_counts.funnel
     left join sessions
         on entries_walked.visitor_id = sessions.visitor_id
         and entries_walked.visitor_session_number = sessions.visitor_session_number
