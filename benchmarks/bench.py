@@ -244,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except subprocess.CalledProcessError as error:
             print(f"{error.output or ''}\nnot measured: {error}", file=sys.stderr)
             return 1
-        except (ValueError, OSError, duckdb.Error) as error:
+        except (ValueError, AssertionError, OSError, duckdb.Error) as error:
             print(f"not measured: {error}", file=sys.stderr)
             return 1
     print(bench_report.summary(bench))

@@ -102,21 +102,29 @@ class Shop:
         """Its work file."""
         return self.folder / "cartwright.duckdb"
 
-    def load(self, source: Path, day: date) -> None:
-        """Bring the raw folder up to the end of a day, and build."""
-        raw = self.folder / "raw"
+    @property
+    def raw(self) -> Path:
+        """Its raw folder."""
+        return self.folder / "raw"
+
+    def receive(self, source: Path, day: date) -> None:
+        """Bring the raw folder up to the end of a day."""
         for part, part_day in parts(source):
             if self.first_day <= part_day <= day:
                 for file in part.iterdir():
                     if arrival(file, part_day) <= day:
-                        link(file, raw / "events" / part.name / file.name)
+                        link(file, self.raw / "events" / part.name / file.name)
         for file in source.glob("*.parquet"):
             if file.stem not in {*TIMES, *OF_ORDERS}:
-                link(file, raw / file.name)
-        cut_tables(source, raw, self.first_day, day)
+                link(file, self.raw / file.name)
+        cut_tables(source, self.raw, self.first_day, day)
+
+    def load(self, source: Path, day: date) -> None:
+        """Bring the raw folder up to the end of a day, and build."""
+        self.receive(source, day)
         environment = {
             "CARTWRIGHT_WAREHOUSE": str(self.warehouse),
-            "CARTWRIGHT_RAW_PATH": str(raw),
+            "CARTWRIGHT_RAW_PATH": str(self.raw),
         }
         whole, nodes = build(environment, self.folder / "target")
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
