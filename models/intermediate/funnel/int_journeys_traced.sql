@@ -7,7 +7,7 @@
     incremental_strategy='changed_rows',
     unique_key='journey_id',
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
-    meta={'touches': {'month_start_date': 'month_start_date'}},
+    meta={'touches': {'month_start_date': 'month_start_date'}, 'slices': 'visitor_id'},
     pre_hook="{{ judge_by_time('is_mature', 'closes_at', 'month_start_date') }}"
 ) }}
 {% set days_open = "interval '" ~ var('journey_loss_days') ~ "' day" %}
@@ -25,9 +25,8 @@ sessions as (
         session_date,
         started_at
     from {{ ref('fct_sessions') }}
-    {% if is_incremental() -%}
-    where visitor_id in {{ touched('visitor_id') }}
-    {%- endif %}
+    where
+        {{ 'visitor_id in ' ~ touched('visitor_id') if is_incremental() else in_slice_of_visitors() }}
 ),
 
 as_of as (
