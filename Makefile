@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help build test dagster dashboard superset docs lint demo-data bench lock clean
+.PHONY: help build build-spark test dagster dashboard superset docs lint demo-data bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,6 +12,9 @@ help: ## Say what each target does
 build: .venv/.ready ## Build, test and publish the warehouse (the demo shop, or CARTWRIGHT_RAW_PATH)
 	@# A build that failed is not published, and that says which check failed, by which rows.
 	@$(BIN)/dbt build; built=$$?; $(BIN)/python -m orchestration.publish && exit $$built
+
+build-spark: .venv/.ready-spark ## Build the warehouse on Apache Spark, in this process (docs/scale-out.md); needs Java 17
+	@$(BIN)/python -m orchestration.spark build
 
 dashboard: .venv/.ready ## Open the dashboard on 127.0.0.1:8501, or PORT=
 	@$(BIN)/streamlit run dashboards/app.py --server.port $(or $(PORT),8501)
@@ -56,6 +59,8 @@ lock: .venv/.ready ## Lock the versions of pyproject.toml into requirements*.txt
 	@sed -e 's/ \\$$//' -e '/--hash/d' requirements-dev.txt > .venv/constraints.txt
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--constraint .venv/constraints.txt pyproject.toml --output-file requirements.txt
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras \
+		--constraint .venv/constraints.txt --extra spark pyproject.toml --output-file requirements-spark.txt
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--group pyproject.toml:superset --output-file dashboards/superset/requirements.txt
 
@@ -77,6 +82,12 @@ clean: ## Remove what was built; the environment stays
 .venv/.ready-dev: .venv/.ready requirements-dev.txt
 	@echo "Adding the test tools to .venv (once; about half a minute) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/.ready-spark: .venv/.ready requirements-spark.txt
+	@java -version > /dev/null 2>&1 || { echo "Java 17 is needed for Spark: install it (apt-get install openjdk-17-jre-headless)" >&2; exit 1; }
+	@echo "Adding Spark to .venv (once; about a minute) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.txt
 	@touch $@
 
 .superset/.ready: dashboards/superset/requirements.txt

@@ -18,6 +18,7 @@
 
 {# Before int_carts_cut: note whose events differ, or what they put into carts has another price. #}
 {% macro note_touched_carts() -%}
+    {% if not can_refresh() %}{{ return('') }}{% endif %}
     {% set priced_otherwise -%}
         select anonymous_id from {{ ref('int_cart_events_kept') }}
         where event_value is null and product_id in {{ touched('cart_product_id') }}

@@ -4,16 +4,8 @@
     {% if not (execute and flags.WHICH == 'build' and built) %}{{ return('') }}{% endif %}
     {% set query %}
         select
-            table_name,
-            concat(
-                lpad(format('{:,}', read_row_count), 13, ' '), ' read = ',
-                lpad(format('{:,}', kept_row_count), 13, ' '), ' kept + ',
-                lpad(format('{:,}', duplicate_row_count), 7, ' '), ' duplicate + ',
-                lpad(format('{:,}', rejected_row_count), 7, ' '), ' rejected'
-            )
-            || case when bot_row_count > 0 then format('; {:,} of bots', bot_row_count) else '' end
-            || case when unknown_columns <> '' then '; unknown columns: ' || unknown_columns else '' end
-            || case when missing_columns <> '' then '; missing columns: ' || missing_columns else '' end
+            table_name, read_row_count, kept_row_count, duplicate_row_count, rejected_row_count,
+            bot_row_count, unknown_columns, missing_columns
         from {{ built[0].node.relation_name }}
         where file_count > 0
         order by table_name
@@ -21,6 +13,14 @@
     {% do log('', info=true) %}
     {% do log('Raw tables (marts.agg_load_report; rejected rows: marts.fct_rejected_rows)', info=true) %}
     {% for row in run_query(query).rows %}
-        {% do log('  %-16s %s' | format(row[0], row[1]), info=true) %}
+        {% set notes = [
+            '{:>13,} read = {:>13,} kept + {:>7,} duplicate + {:>7,} rejected'.format(
+                row[1] | int, row[2] | int, row[3] | int, row[4] | int
+            ),
+            '{:,} of bots'.format(row[5] | int) if row[5] else '',
+            'unknown columns: ' ~ row[6] if row[6] else '',
+            'missing columns: ' ~ row[7] if row[7] else '',
+        ] %}
+        {% do log('  %-16s %s' | format(row[0], notes | select | join('; ')), info=true) %}
     {% endfor %}
 {% endmacro %}

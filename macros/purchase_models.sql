@@ -16,8 +16,8 @@
             then
                 ln({{ own }}_a) - ln({{ own }}_b + {{ deaths }} - 1)
                 + ({{ own }}_r + {{ repeat_count }}) * ln(
-                    ({{ own }}_alpha + {{ age_days }} / 7.0)
-                    / ({{ own }}_alpha + {{ recency_days }} / 7.0)
+                    ({{ own }}_alpha + {{ age_days }} / 7e0)
+                    / ({{ own }}_alpha + {{ recency_days }} / 7e0)
                 )
         -- The odds of who cannot be gone are none.
         when {{ own }}_r is not null then -700
@@ -38,6 +38,6 @@
 {% macro p_active_if_alive(days, repeat_count, age_days, parameters) -%}
     1 - exp(
         -({{ parameters }}.mbg_nbd_r + {{ repeat_count }})
-        * ln(1 + {{ days }} / 7.0 / ({{ parameters }}.mbg_nbd_alpha + {{ age_days }} / 7.0))
+        * ln(1 + {{ days }} / 7e0 / ({{ parameters }}.mbg_nbd_alpha + {{ age_days }} / 7e0))
     )
 {%- endmacro %}

@@ -21,6 +21,11 @@ def warehouse_file() -> Path:
     return _place("CARTWRIGHT_WAREHOUSE", "warehouse/cartwright.duckdb")
 
 
+def spark_raw_folder() -> Path:
+    """Where raw data is Parquet for Spark, as macros/engine/statements.sql has it."""
+    return _place("CARTWRIGHT_SPARK_RAW", "warehouse/spark/raw")
+
+
 def published_folder() -> Path:
     """Where BI tools read."""
     return _place("CARTWRIGHT_PUBLISH_DIR", "published")

@@ -9,3 +9,6 @@
 {% macro duckdb__inlined() -%}
     not materialized
 {%- endmacro %}
+
+{# Spark keeps no copy of a CTE. #}
+{% macro spark__inlined() -%}{%- endmacro %}

@@ -7,6 +7,12 @@
     select unnest(range({{ last }} + 1)) as number from {{ relation }}
 {%- endmacro %}
 
+{# Spark's sequence counts down where the last number is the lower one. #}
+{% macro spark__numbers_up_to(relation, last) -%}
+    select explode(case when {{ last }} >= 0 then sequence(cast(0 as bigint), cast({{ last }} as bigint)) end) as number
+    from {{ relation }}
+{%- endmacro %}
+
 
 {#
     An aggregate: the last `count` values for which `condition` holds, in the order of a unique column,
@@ -21,5 +27,12 @@
     case when count(*) filter (where {{ condition }}) > {{ count }} then '... > ' else '' end
     || array_to_string(list_reverse(
         arg_max({{ value }}, {{ order_by }}, {{ count }}) filter (where {{ condition }})
+    ), ' > ')
+{%- endmacro %}
+
+{% macro spark__path_of(value, order_by, condition, count) -%}
+    case when count(*) filter (where {{ condition }}) > {{ count }} then '... > ' else '' end
+    || array_join(reverse(
+        max_by({{ value }}, {{ order_by }}, {{ count }}) filter (where {{ condition }})
     ), ' > ')
 {%- endmacro %}

@@ -13,3 +13,11 @@
         // nullif(2 * cast({{ total }} * 100 as hugeint), 0)
         as decimal(20, 0)) / 100, 0)
 {%- endmacro %}
+
+{% macro spark__proportion_to_cent(amount, weight, total) -%}
+    coalesce(cast(
+        (2 * cast({{ amount }} * 100 as decimal(20, 0)) * cast({{ weight }} * 100 as decimal(20, 0))
+            + cast({{ total }} * 100 as decimal(20, 0)))
+        div nullif(2 * cast({{ total }} * 100 as decimal(20, 0)), 0)
+        as decimal(20, 0)) / 100, 0)
+{%- endmacro %}

@@ -7,6 +7,10 @@
     unnest(string_split_regex(trim({{ text }}), '\s+'))
 {%- endmacro %}
 
+{% macro spark__each_word(text) -%}
+    explode(split(trim({{ text }}), r'\s+'))
+{%- endmacro %}
+
 
 {#
     An aggregate: the events of a unit, each as one item that holds its time, the number of its kind and
@@ -25,6 +29,15 @@
         cast(epoch_us({{ event_at }}) as hugeint) * 4722366482869645213696
         + cast(coalesce({{ session_number }}, 16777215) * 16777216 + {{ kind_number }} as hugeint)
     )
+{%- endmacro %}
+
+{# An item is a struct, which sorts and compares field by field; its session is the highest number for none. #}
+{% macro spark__items_of(event_at, kind_number, session_number) -%}
+    collect_list(named_struct(
+        'event_at', {{ event_at }},
+        'kind_number', cast({{ kind_number }} as int),
+        'session_number', cast(coalesce({{ session_number }}, 16777215) as int)
+    ))
 {%- endmacro %}
 
 
@@ -46,6 +59,19 @@
     ))
 {%- endmacro %}
 
+{% macro spark__steps_among(items, codes) -%}
+    {%- set code = 'cast(get(' ~ codes ~ ', item.kind_number - 1) as bigint)' -%}
+    array_sort(transform(
+        filter({{ items }}, item -> {{ code }} > 0),
+        (item, place) -> named_struct(
+            'event_at', item.event_at,
+            'code', {{ code }},
+            'session_number', item.session_number,
+            'place', place
+        )
+    ))
+{%- endmacro %}
+
 
 {# Those items that may be a step: the lowest bits of an item's code say which (step n: bit n-1). #}
 {% macro items_of_step(items, step) -%}
@@ -54,6 +80,10 @@
 
 {% macro duckdb__items_of_step(items, step) -%}
     list_filter({{ items }}, lambda item: item & {{ 2 ** (47 + step) }} <> 0)
+{%- endmacro %}
+
+{% macro spark__items_of_step(items, step) -%}
+    filter({{ items }}, item -> item.code & {{ 2 ** (step - 1) }} <> 0)
 {%- endmacro %}
 
 
@@ -79,6 +109,18 @@
     end)
 {%- endmacro %}
 
+{% macro spark__each_entry(starts, window_hours) -%}
+    explode(aggregate(
+        {{ starts }},
+        slice({{ starts }}, 1, 1),
+        (entries, next) -> case
+            when next.event_at > {{ hours_later('element_at(entries, -1).event_at', window_hours) }}
+                then concat(entries, array(next))
+            else entries
+        end
+    ))
+{%- endmacro %}
+
 
 {# The lowest item there may be after a time. #}
 {% macro item_after(timestamp) -%}
@@ -87,6 +129,15 @@
 
 {% macro duckdb__item_after(timestamp) -%}
     cast(epoch_us({{ timestamp }}) + 1 as hugeint) * 4722366482869645213696
+{%- endmacro %}
+
+{% macro spark__item_after(timestamp) -%}
+    named_struct(
+        'event_at', {{ timestamp }} + interval 1 microsecond,
+        'code', cast(0 as bigint),
+        'session_number', 0,
+        'place', 0
+    )
 {%- endmacro %}
 
 
@@ -114,6 +165,20 @@
     end
 {%- endmacro %}
 
+{% macro spark__item_reaching(step, items, reached, end, mode) -%}
+    {%- set is_step = 'item.code & ' ~ 2 ** (step - 1) ~ ' <> 0' -%}
+    {%- set is_next = 'item > ' ~ reached[-1] ~ ' and item < ' ~ end -%}
+    get(case {{ mode }}
+        when 'strict' then filter(
+            slice(filter({{ items }}, item -> {{ is_next }}), 1, 1), item -> {{ is_step }}
+        )
+        when 'any' then filter({{ items }}, item -> item > {{ reached[0] }} and item < {{ end }}
+            and {{ is_step }} and item not in ({{ reached | join(', ') }})
+        )
+        else filter({{ items }}, item -> {{ is_next }} and {{ is_step }})
+    end, 0)
+{%- endmacro %}
+
 
 {# The time of an item. #}
 {% macro item_time(item) -%}
@@ -122,6 +187,10 @@
 
 {% macro duckdb__item_time(item) -%}
     make_timestamp(cast({{ item }} >> 72 as bigint))
+{%- endmacro %}
+
+{% macro spark__item_time(item) -%}
+    {{ item }}.event_at
 {%- endmacro %}
 
 
@@ -134,6 +203,10 @@
     nullif(cast(({{ item }} >> 24) & 16777215 as bigint), 16777215)
 {%- endmacro %}
 
+{% macro spark__item_session_number(item) -%}
+    nullif({{ item }}.session_number, 16777215)
+{%- endmacro %}
+
 
 {# The item of a list at a place from 1; NULL behind its end. #}
 {% macro list_item(list, place) -%}
@@ -144,6 +217,10 @@
     ({{ list }})[{{ place }}]
 {%- endmacro %}
 
+{% macro spark__list_item(list, place) -%}
+    get({{ list }}, cast({{ place }} as int) - 1)
+{%- endmacro %}
+
 
 {# An aggregate: the bits that are set in any of the values. #}
 {% macro bits_of_any(mask) -%}
@@ -151,6 +228,10 @@
 {%- endmacro %}
 
 {% macro duckdb__bits_of_any(mask) -%}
+    bit_or({{ mask }})
+{%- endmacro %}
+
+{% macro spark__bits_of_any(mask) -%}
     bit_or({{ mask }})
 {%- endmacro %}
 
@@ -164,6 +245,10 @@
     {{ timestamp }} + to_hours({{ hours }})
 {%- endmacro %}
 
+{% macro spark__hours_later(timestamp, hours) -%}
+    {{ timestamp }} + make_dt_interval(0, cast({{ hours }} as int))
+{%- endmacro %}
+
 
 {# An aggregate: the distinct texts in their order, joined by a separator. #}
 {% macro joined_texts(text, separator) -%}
@@ -174,6 +259,10 @@
     array_to_string(list_sort(list_distinct(list({{ text }}))), '{{ separator }}')
 {%- endmacro %}
 
+{% macro spark__joined_texts(text, separator) -%}
+    array_join(array_sort(collect_set({{ text }})), '{{ separator }}')
+{%- endmacro %}
+
 
 {# An aggregate: the values as a list, ordered by `order_by`, a list of columns. #}
 {% macro listed(value, order_by) -%}
@@ -182,4 +271,11 @@
 
 {% macro duckdb__listed(value, order_by) -%}
     list({{ value }} order by {{ order_by | join(', ') }})
+{%- endmacro %}
+
+{% macro spark__listed(value, order_by) -%}
+    transform(
+        array_sort(collect_list(named_struct('place', {{ nulls_last(order_by) }}, 'value', {{ value }}))),
+        x -> x.value
+    )
 {%- endmacro %}

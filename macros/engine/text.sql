@@ -6,7 +6,7 @@
 
 {# The host of an address, in lower case, without a leading www; NULL where it has none. #}
 {% macro url_host(url) -%}
-    nullif(regexp_replace(lower(regexp_extract({{ url }}, '^[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#:]+)', 1)), '^www\.', ''), '')
+    nullif(regexp_replace(lower(regexp_extract({{ url }}, '^[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#:]+)', 1)), '^www[.]', ''), '')
 {%- endmacro %}
 
 
@@ -17,4 +17,18 @@
 
 {% macro duckdb__matches(text, pattern) -%}
     regexp_matches({{ text }}, {{ pattern }})
+{%- endmacro %}
+
+{% macro spark__matches(text, pattern) -%}
+    regexp_like({{ text }}, {{ pattern }})
+{%- endmacro %}
+
+
+{% macro duckdb__sql_text(value) -%}
+    {{ return("'" ~ (value | replace("'", "''")) ~ "'") }}
+{%- endmacro %}
+
+{# A backslash escapes in Spark's literals. #}
+{% macro spark__sql_text(value) -%}
+    {{ return("'" ~ (value | replace("\\", "\\\\") | replace("'", "''")) ~ "'") }}
 {%- endmacro %}

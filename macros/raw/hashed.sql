@@ -1,14 +1,14 @@
 {# Personal data as a salted hash: equal values stay equal, the value is not told. #}
 {% macro hashed(column) -%}
-    {{ return("md5(" ~ sql_text(env_var('CARTWRIGHT_SALT', var('salt'))) ~ " || lower(trim(cast(" ~ column ~ " as text))))") }}
+    {{ return("md5(" ~ sql_text(env_var('CARTWRIGHT_SALT', var('salt'))) ~ " || lower(trim(cast(" ~ column ~ " as string))))") }}
 {%- endmacro %}
 
 
 {# A raw value for a sentence: its beginning, unless it looks like an email address gone astray. #}
 {% macro shown(value) -%}
     case
-        when cast({{ value }} as text) like '%@%' then 'a value with an @'
-        else left(cast({{ value }} as text), 60)
+        when cast({{ value }} as string) like '%@%' then 'a value with an @'
+        else left(cast({{ value }} as string), 60)
     end
 {%- endmacro %}
 
@@ -18,7 +18,7 @@
     address that went astray, an address (URL) without its query.
 #}
 {% macro publishable(value, meta) -%}
-    {%- set as_text = 'cast(' ~ value ~ ' as text)' -%}
+    {%- set as_text = 'cast(' ~ value ~ ' as string)' -%}
     {%- if meta.personal -%}
         {{ hashed(value) }}
     {%- else -%}

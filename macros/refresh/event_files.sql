@@ -64,9 +64,7 @@
 
 {# Texts as a SQL list that may be empty. #}
 {% macro text_list(values) -%}
-    {%- set literals = ["''"] -%}
-    {%- for value in values -%}{%- do literals.append(sql_text(value)) -%}{%- endfor -%}
-    {{ return('(' ~ literals | join(', ') ~ ')') }}
+    {{ return('(' ~ sql_texts([''] + values | list) ~ ')') }}
 {%- endmacro %}
 
 

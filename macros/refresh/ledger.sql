@@ -5,6 +5,7 @@
 #}
 {% macro start_refresh() %}
     {% if not execute or flags.WHICH not in ['build', 'run'] %}{{ return('') }}{% endif %}
+    {% if not can_refresh() %}{{ return(note_nothing_touched()) }}{% endif %}
     {% do run_query("create schema if not exists raw") %}
     {% do run_query("create table if not exists raw.refreshes (refresh_number bigint, is_complete boolean,"
         ~ " loaded_until_at timestamp, definitions text, to_rebuild text)") %}
@@ -17,13 +18,20 @@
         {% do run_query("insert into raw.refreshes"
             ~ " select coalesce(max(refresh_number), 0) + 1, false, null, '{}', '[]' from raw.refreshes") %}
     {% endif %}
-    {% set digest = run_query("select digest_definitions()").columns[0][0] %}
+    {% set digest = told_by_python('digest_definitions') %}
     {% set definitions = {} %}
     {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
         {% do definitions.update({node.name: definition_of(node, digest)}) %}
     {% endfor %}
     {% do run_query("update raw.refreshes set definitions = " ~ sql_text(tojson(definitions))
         ~ ", to_rebuild = " ~ sql_text(tojson(models_to_rebuild(definitions))) ~ " where not is_complete") %}
+{% endmacro %}
+
+
+{# Where every build makes every table anew there is no ledger, and nothing is touched. #}
+{% macro note_nothing_touched() %}
+    {% do replace_table("raw.touched_keys",
+        "select cast(null as string) as kind, cast(null as string) as key where false") %}
 {% endmacro %}
 
 
@@ -34,7 +42,7 @@
 {% macro note_run() %}
     {% if not execute or flags.WHICH not in ['build', 'run', 'seed'] %}{{ return('') }}{% endif %}
     {% do run_query("create schema if not exists raw") %}
-    {% do run_query("create or replace table raw.last_run as select " ~ sql_text(invocation_id) ~ " as invocation_id") %}
+    {% do replace_table("raw.last_run", "select " ~ sql_text(invocation_id) ~ " as invocation_id") %}
 {% endmacro %}
 
 
@@ -86,7 +94,7 @@
     the last complete one.
 #}
 {% macro complete_refresh() %}
-    {% if not execute or flags.WHICH not in ['build', 'run'] %}{{ return('') }}{% endif %}
+    {% if not execute or flags.WHICH not in ['build', 'run'] or not can_refresh() %}{{ return('') }}{% endif %}
     {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
     {% for node in graph.nodes.values()
         if node.config.materialized == 'incremental' and node.unique_id not in built %}

@@ -9,8 +9,9 @@
 
 {# Note keys as touched: the values of `column` in a query, and NULL for none. #}
 {% macro note_touched(kind, column, query) -%}
+    {%- if not can_refresh() -%}{{ return('') }}{%- endif -%}
     insert into raw.touched_keys
-    select distinct '{{ kind }}', cast({{ column }} as text) from ({{ query }}) as rows_touched
+    select distinct '{{ kind }}', cast({{ column }} as string) from ({{ query }}) as rows_touched
     where {{ column }} is not null
 {%- endmacro %}
 

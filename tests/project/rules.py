@@ -30,7 +30,15 @@ FOUR_DECIMALS = {
     "agg_message_performance.cost_amount": "and so may all of a day",
 }
 # Macros that dbt looks up by their names, ours in place of its own.
-CALLED_BY_DBT = ("generate_schema_name", "should_full_refresh", "duckdb__create_table_as")
+CALLED_BY_DBT = (
+    "generate_schema_name",
+    "should_full_refresh",
+    "create_table_as",
+    "dbt_spark_validate_get_incremental_strategy",
+    "get_assert_columns_equivalent",
+    "get_select_subquery",
+)
+ENGINES = ("duckdb", "spark")
 # What only one engine has, so that macros/engine is where it lives: functions, operators, clauses,
 # and the type text, which the others call string.
 ENGINE_WORDS = re.compile(
@@ -450,6 +458,16 @@ def engines_are_named_in_macros_engine_alone(project: Project) -> Faults:
             yield macro.name, f"is for one engine, and in {macro.path}"
 
 
+def every_engine_has_its_version(project: Project) -> Faults:
+    """What the other engine cannot say it cannot build: found here, not in somebody's cluster."""
+    names = {macro.name for macro in project.macros.values()}
+    for macro in project.macros.values():
+        for dispatched in re.findall(r"dispatch\('(\w+)'\)", macro.sql):
+            for engine in ENGINES:
+                if f"{engine}__{dispatched}" not in names:
+                    yield dispatched, f"has no version for {engine}"
+
+
 def _names_an_engine(macro: Macro) -> bool:
     is_materialization = macro.name.startswith("materialization_") and "default" not in macro.name
     return bool(re.match(r"(duckdb|spark)__", macro.name)) or is_materialization
@@ -489,6 +507,7 @@ RULES = (
     every_macro_argument_is_documented,
     macros_are_short,
     engines_are_named_in_macros_engine_alone,
+    every_engine_has_its_version,
     every_test_can_fail_a_build,
 )
 # These ask a warehouse for its columns.

@@ -16,6 +16,7 @@ from project.rules import (
     engines_are_named_in_macros_engine_alone,
     every_column_is_described,
     every_doc_block_is_used,
+    every_engine_has_its_version,
     every_macro_argument_is_documented,
     every_macro_is_used,
     every_model_is_read,
@@ -112,6 +113,7 @@ def sound_project() -> Project:
         Macro(
             "duckdb__converted", "macros/engine/money.sql", sql="{% macro duckdb__converted() %}"
         ),
+        Macro("spark__converted", "macros/engine/money.sql", sql="{% macro spark__converted() %}"),
         Macro(
             "get_incremental_changed_rows_sql",
             "macros/refresh/changed_rows.sql",
@@ -348,6 +350,11 @@ BROKEN: list[tuple[Rule, Change, str]] = [
         engines_are_named_in_macros_engine_alone,
         put("duckdb__converted", path="macros/money.sql"),
         "duckdb__converted",
+    ),
+    (
+        every_engine_has_its_version,
+        put("converted", sql="{{ return(adapter.dispatch('counted')(value)) }}"),
+        "counted",
     ),
     (
         every_test_can_fail_a_build,

@@ -103,7 +103,7 @@ journeys_traced as (
         journeys_closed.stage_path,
         journeys_closed.session_count,
         cast(round(
-            {{ microseconds_between('started_at', 'last_session_at') }} / 1000000.0
+            {{ microseconds_between('started_at', 'last_session_at') }} / 1000000e0
         ) as bigint) as duration_seconds,
         cast(journeys_closed.net_amount as decimal(18, 2)) as net_amount,
         cast(date_trunc('month', journeys_closed.last_session_date) as date) as month_start_date,

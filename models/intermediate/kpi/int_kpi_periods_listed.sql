@@ -71,7 +71,8 @@ events_of_periods as (
         periods_ended.period_start_date,
         periods_ended.period_end_date,
         events_of_days.event
-    having count(*) * 2 > periods_ended.period_end_date - periods_ended.period_start_date + 1
+    having count(*) * 2 > 1
+        + {{ days_from('periods_ended.period_start_date', 'periods_ended.period_end_date') }}
 ),
 
 kpi_periods_listed as (

@@ -36,7 +36,7 @@ orders_spaced as (
         {{ microseconds_between(
             'lag(ordered_at) over (partition by customer_id order by customer_order_number)',
             'ordered_at'
-        ) }} / 86400000000.0 as days_since_order
+        ) }} / 86400000000e0 as days_since_order
     from orders
     where customer_order_number is not null
 ),

@@ -48,7 +48,7 @@ service_measures_gathered as (
     {{ measure_rows('support', {
         'tickets': 'ticket_count',
         'answered_tickets': 'timed_response_count',
-        'first_response_hours': 'first_response_seconds / 3600.0',
+        'first_response_hours': 'first_response_seconds / 3600e0',
         'rated_tickets': 'rated_ticket_count',
         'satisfaction_stars': 'satisfaction_total',
     }) }}

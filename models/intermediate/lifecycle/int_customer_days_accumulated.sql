@@ -92,9 +92,9 @@ history_summed as (
     select
         customer_id,
         activity_date,
-        first_value(purchase_date ignore nulls) over history as first_order_date,
-        last_value(purchase_date ignore nulls) over history as last_order_date,
-        coalesce(first_value(purchase_day_net_amount ignore nulls) over history, 0)
+        {{ first_known('purchase_date') }} over history as first_order_date,
+        {{ last_known('purchase_date') }} over history as last_order_date,
+        coalesce({{ first_known('purchase_day_net_amount') }} over history, 0)
             as first_day_net_amount,
         {% for column in [
             'purchase_day_count', 'order_count', 'unit_count', 'returned_unit_count',

@@ -43,7 +43,7 @@ months_in_order as (
         margin_amount,
         first_value(month_start_date) over customer_months as first_month_start_date,
         cast(
-            sum(order_count) over (customer_months rows unbounded preceding) as bigint
+            sum(order_count) over customer_months as bigint
         ) as cumulative_order_count,
         lag(last_order_date) over customer_months as previous_order_date,
         lead(month_start_date) over customer_months as next_month_start_date

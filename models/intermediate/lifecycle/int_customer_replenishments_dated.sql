@@ -75,9 +75,9 @@ replenishments_dated as (
         and customer_products.product_id = subscribed.product_id
     where
         subscribed.customer_id is null
-        and cycles.as_of_date - customer_products.order_date
+        and {{ days_from('customer_products.order_date', 'cycles.as_of_date') }}
         >= {{ var('replenishment_due_from_ratio') }} * cycles.cycle_days
-        and cycles.as_of_date - customer_products.order_date
+        and {{ days_from('customer_products.order_date', 'cycles.as_of_date') }}
         <= {{ var('replenishment_due_to_ratio') }} * cycles.cycle_days
 )
 

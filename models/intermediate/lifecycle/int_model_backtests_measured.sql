@@ -36,8 +36,8 @@ predictions as (
     select
         {{ judged }},
         {{ name }}_value,
-        2 * sum(active_count) over history - active_count as active_below,
-        2 * sum(inactive_count) over history - inactive_count as inactive_below
+        2 * (sum(active_count) over history) - active_count as active_below,
+        2 * (sum(inactive_count) over history) - inactive_count as inactive_below
     from {{ name }}_values
     window history as (
         partition by {{ judged }} order by {{ name }}_value rows unbounded preceding

@@ -289,7 +289,8 @@ replenishments_due as (
     where
         due_date < to_date
         and due_date < valid_to_date
-        and due_date - order_date <= {{ var('replenishment_due_to_ratio') }} * cycle_days
+        and {{ days_from('order_date', 'due_date') }}
+        <= {{ var('replenishment_due_to_ratio') }} * cycle_days
     group by customer_id, product_id, order_date
 ),
 

@@ -68,8 +68,8 @@ purchase_histories_scored as (
         histories_alive.margin_amount,
         histories_alive.repeat_count,
         histories_alive.age_days,
-        histories_alive.recency_days / 7.0 as recency_weeks,
-        histories_alive.age_days / 7.0 as age_weeks,
+        histories_alive.recency_days / 7e0 as recency_weeks,
+        histories_alive.age_days / 7e0 as age_weeks,
         histories_alive.mbg_nbd_p_alive as p_alive,
         histories_alive.mbg_nbd_p_alive * histories_alive.p_active_90d_if_alive as p_active_90d,
         {% for column in [

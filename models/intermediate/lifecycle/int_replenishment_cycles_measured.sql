@@ -82,7 +82,8 @@ gaps as (
         customer_products.product_id,
         count(*) as gap_count,
         {{ quantiles_of(
-            'customer_products.order_date - customer_products.previous_bought_date', [0.5]
+            days_from('customer_products.previous_bought_date', 'customer_products.order_date'),
+            [0.5]
         ) }} as gap_quantiles
     from customer_products
     inner join dates on customer_products.order_date <= dates.cycle_date

@@ -61,8 +61,7 @@ value_rates as (
         cast(margins.margin_amount as double) / nullif(margins.net_amount, 0) as margin_rate,
         cast(churn.churned_customer_count as double) / nullif(churn.opening_customer_count, 0)
             as yearly_churn_rate,
-        cast(cast(spend.spend_amount as double) / margins.customer_count as decimal(18, 2))
-            as cac_amount
+        {{ amount_per('spend.spend_amount', 'margins.customer_count') }} as cac_amount
     from as_of_dates
     left join margins on as_of_dates.as_of_date = margins.state_date
     left join churn on as_of_dates.as_of_date = churn.as_of_date

@@ -242,7 +242,8 @@ message_counts as (
         - coalesce(eligible_recipients.customer_count, 0) as comparison_customer_count,
         coalesce(eligible_counts.buyer_count, 0) - coalesce(eligible_recipients.buyer_count, 0)
             as ordering_comparison_customer_count,
-        as_of.as_of_date - message_sums.sent_date >= {{ var('message_window_days') }} as is_mature
+        {{ days_from('message_sums.sent_date', 'as_of.as_of_date') }}
+        >= {{ var('message_window_days') }} as is_mature
     from message_sums
     cross join as_of
     left join order_sums

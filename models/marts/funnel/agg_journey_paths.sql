@@ -114,7 +114,7 @@ paths_complete as (
         cast(paths_bounded.net_amount as decimal(18, 2)) as net_amount,
         paths_bounded.session_count / nullif(paths_bounded.journey_count, 0)
             as sessions_per_journey,
-        paths_bounded.duration_seconds / 86400.0 / nullif(paths_bounded.journey_count, 0)
+        paths_bounded.duration_seconds / 86400e0 / nullif(paths_bounded.journey_count, 0)
             as days_per_journey,
         paths_bounded.final_at < as_of.known_until_at as is_mature,
         paths_bounded.final_at

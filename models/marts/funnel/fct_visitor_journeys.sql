@@ -147,12 +147,12 @@ journeys as (
         visitors_arrived.purchase_at,
         visitors_arrived.loyalty_at,
         {% for stage in ['interest', 'consideration', 'intent', 'purchase'] -%}
-        {{ microseconds_between('awareness_at', stage ~ '_at') }} / 86400000000.0
+        {{ microseconds_between('awareness_at', stage ~ '_at') }} / 86400000000e0
             as days_to_{{ stage }},
         {% endfor -%}
-        {{ microseconds_between('purchase_at', 'loyalty_at') }} / 86400000000.0
+        {{ microseconds_between('purchase_at', 'loyalty_at') }} / 86400000000e0
             as days_from_purchase_to_loyalty,
-        {{ microseconds_between('first_session_at', 'last_session_at') }} / 86400000000.0
+        {{ microseconds_between('first_session_at', 'last_session_at') }} / 86400000000e0
             as days_from_first_to_last_session
     from visitors_arrived
     left join visits_before_purchase

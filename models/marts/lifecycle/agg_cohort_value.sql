@@ -101,11 +101,11 @@ cohort_value as (
         case when is_mature then {{ measure }} end as {{ measure }},
         {% endfor -%}
         {% for measure in ['cumulative_net_amount', 'cumulative_margin_amount'] -%}
-        case when is_mature then cast({{ measure }} / cohort_customer_count as decimal(18, 2)) end
+        case when is_mature then {{ amount_per(measure, 'cohort_customer_count') }} end
             as {{ measure }}_per_customer,
         {% endfor -%}
         spend_amount,
-        cast(spend_amount / cohort_customer_count as decimal(18, 2)) as cac_amount,
+        {{ amount_per('spend_amount', 'cohort_customer_count') }} as cac_amount,
         payback_months
     from cohort_months_paid_back
 )

@@ -85,7 +85,7 @@ loyalty as (
         cast(sum(new_member_count) over history as bigint) as member_count,
         new_member_count,
         active_member_count,
-        cast(sum(points) over history - points as bigint) as opening_points,
+        cast((sum(points) over history) - points as bigint) as opening_points,
         earned_points,
         bonus_points,
         redeemed_points,

@@ -77,8 +77,7 @@ segment_clv as (
         cast(historic_net_amount as decimal(18, 2)) as historic_net_amount,
         cast(historic_margin_amount as decimal(18, 2)) as historic_margin_amount,
         unknown_margin_customer_count,
-        cast(cast(historic_net_amount as double) / nullif(order_count, 0) as decimal(18, 2))
-            as average_order_amount,
+        {{ amount_per('historic_net_amount', 'order_count') }} as average_order_amount,
         order_count / cast(tenure_years as double) as orders_per_year,
         lifetime_years,
         cac_amount,

@@ -48,7 +48,7 @@ customers as (
         purchase_histories.order_count,
         purchase_histories.net_amount,
         purchase_histories.margin_amount,
-        greatest(purchase_histories.age_days, {{ var('clv_shortest_tenure_days') }}) / 365.25
+        greatest(purchase_histories.age_days, {{ var('clv_shortest_tenure_days') }}) / 365.25e0
             as tenure_years,
         value_rates.lifetime_years,
         value_rates.cac_amount,
@@ -104,7 +104,7 @@ customer_clv as (
         is_latest,
         net_amount as historic_net_amount,
         margin_amount as historic_margin_amount,
-        cast(cast(net_amount as double) / order_count as decimal(18, 2)) as average_order_amount,
+        {{ amount_per('net_amount', 'order_count') }} as average_order_amount,
         order_count,
         tenure_years,
         order_count / tenure_years as orders_per_year,

@@ -48,7 +48,7 @@ kind_channels as (
 ),
 
 shop as (
-    select cast(sum(net_amount) / nullif(count(*), 0) as decimal(18, 2)) as order_amount from orders
+    select {{ amount_per('sum(net_amount)', 'count(*)') }} as order_amount from orders
 ),
 
 rates as (

@@ -217,7 +217,7 @@ customer_rfm as (
         states.customer_id,
         as_of_dates.as_of_date,
         as_of_dates.is_latest,
-        cast(as_of_dates.as_of_date - states.last_order_date as bigint) as recency_days,
+        {{ days_from('states.last_order_date', 'as_of_dates.as_of_date') }} as recency_days,
         states.order_count,
         states.net_amount_after_refunds,
         states.margin_amount,

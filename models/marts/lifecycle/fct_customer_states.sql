@@ -146,7 +146,7 @@ advocacy_days as (
     select
         customer_id,
         event_date,
-        coalesce(last_value(max(is_promoter) ignore nulls) over history, false)
+        coalesce({{ last_known('max(is_promoter)') }} over history, false)
         or max(max(has_referred)) over history as is_advocate
     from advocacy_events
     group by customer_id, event_date
