@@ -6,7 +6,8 @@
 
 {#
     DuckDB's cast from text to timestamp ignores an offset, so text goes through timestamptz, but for one that
-    names a zone (" Europe/Paris", no ISO 8601): DuckDB 1.5 takes texts after it for that zone's too. Its cast
+    names a zone (" Europe/Paris"): DuckDB 1.5 takes texts after it for that zone's too. " UTC", as BigQuery
+    writes it, is the one name there is. Its cast
     to bigint rounds, so a number with decimals is kept out. A column that has its type is left alone:
     a cast would cost at every scan.
 #}
@@ -15,7 +16,11 @@
     {%- if raw_type == (data_type | upper) or (kind == 'string' and raw_type == 'VARCHAR') -%}
         {{ name }}
     {%- elif kind == 'timestamp' and raw_type == 'VARCHAR' -%}
-        case when not {{ name }} like '%:% %' then try_cast({{ name }} as timestamptz) at time zone 'UTC' end
+        case
+            when not {{ name }} like '%:% %' then try_cast({{ name }} as timestamptz) at time zone 'UTC'
+            when {{ name }} like '%:% UTC'
+                then try_cast(replace({{ name }}, ' UTC', 'Z') as timestamptz) at time zone 'UTC'
+        end
     {%- elif kind == 'bigint' and 'INT' not in raw_type -%}
         case when try_cast({{ name }} as double) % 1 = 0 then try_cast({{ name }} as bigint) end
     {%- else -%}
@@ -65,7 +70,7 @@
 {% macro time_in_text(name, kind) -%}
     {%- set date = '([0-9]{4,6})([-/ ])([0-9]{1,2})\\\\2([0-9]{1,2})' -%}
     {%- set time = '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]*)?)?' -%}
-    {%- set zone = '(Z|[+-][0-9]{2}(:?[0-9]{2}(:[0-9]{2})?)?)' -%}
+    {%- set zone = '(Z| UTC|[+-][0-9]{2}(:?[0-9]{2}(:[0-9]{2})?)?)' -%}
     {%- if kind == 'date' -%}
         try_cast(regexp_replace(trim(regexp_extract({{ name }}, '^ *{{ date }}(?![0-9])', 0)), '[/ ]', '-') as date)
     {%- else -%}
