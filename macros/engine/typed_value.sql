@@ -65,16 +65,18 @@
 
 {#
     A text as a date or a time in UTC. A date is year, month and day with - or / between them, whatever follows that
-    is no digit; a time a date, a time of day and an offset, of which the last ones may be missing.
+    is no digit; a time a date, a time of day and an offset, of which the last ones may be missing. Blanks before it, and
+    between date and time of day, are passed over, as DuckDB does.
 #}
 {% macro time_in_text(name, kind) -%}
+    {%- set text = "regexp_replace(" ~ name ~ ", r'^\\s+', '')" -%}
     {%- set date = '([0-9]{4,6})([-/ ])([0-9]{1,2})\\\\2([0-9]{1,2})' -%}
     {%- set time = '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]*)?)?' -%}
     {%- set zone = '(Z| UTC|[+-][0-9]{2}(:?[0-9]{2}(:[0-9]{2})?)?)' -%}
     {%- if kind == 'date' -%}
-        try_cast(regexp_replace(trim(regexp_extract({{ name }}, '^ *{{ date }}(?![0-9])', 0)), '[/ ]', '-') as date)
+        try_cast(regexp_replace(regexp_extract({{ text }}, '^{{ date }}(?![0-9])', 0), '[/ ]', '-') as date)
     {%- else -%}
-        case when {{ name }} rlike '^{{ date }}([T ]{{ time }}{{ zone }}?)?$'
-            then try_cast(regexp_replace({{ name }}, '^{{ date }}', '$1-$3-$4') as timestamp) end
+        case when {{ text }} rlike '^{{ date }}((T| +){{ time }}{{ zone }}?)?$'
+            then try_cast(regexp_replace({{ text }}, '^{{ date }}[T ]*', '$1-$3-$4 ') as timestamp) end
     {%- endif -%}
 {%- endmacro %}
