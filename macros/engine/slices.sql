@@ -1,8 +1,8 @@
 {#
     A table that is built from all events at once is built slice by slice, so that the memory it needs does
     not grow with history: a refresh of each part in turn, as it were. meta.slices says by what: utc_date,
-    so many days that they have `events_per_slice` events; or visitor_id, parts of all visitors with four
-    times as many, as each reads all events. What the engine is told of a slice are variables of its
+    so many days that they have `events_per_slice` events; or visitor_id or customer_id, parts of all of them
+    with four times as many, as each reads all events. What the engine is told of a slice are variables of its
     session; the same query without them is about all.
 #}
 {% macro duckdb__create_table_as(
@@ -72,16 +72,16 @@
 {%- endmacro %}
 
 
-{# Whether a visitor is one of the present slice. #}
-{% macro in_slice_of_visitors() -%}
-    {{ return(adapter.dispatch('in_slice_of_visitors')()) }}
+{# Whether a row is of the present slice, by the hash of its visitor or customer. #}
+{% macro in_slice_of_keys(column) -%}
+    {{ return(adapter.dispatch('in_slice_of_keys')(column)) }}
 {%- endmacro %}
 
-{% macro duckdb__in_slice_of_visitors() -%}
-    cast(hash(visitor_id) >> 1 as bigint) % coalesce(getvariable('slice_count'), 1)
+{% macro duckdb__in_slice_of_keys(column) -%}
+    cast(hash({{ column }}) >> 1 as bigint) % coalesce(getvariable('slice_count'), 1)
     = coalesce(getvariable('slice'), 0)
 {%- endmacro %}
 
-{% macro spark__in_slice_of_visitors() -%}
+{% macro spark__in_slice_of_keys(column) -%}
     true
 {%- endmacro %}

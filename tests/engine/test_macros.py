@@ -482,7 +482,7 @@ def test_items_are_in_one_order(same: Same) -> None:
 def test_a_query_without_a_slice_is_about_all(same: Same) -> None:
     """Spark builds without slices; DuckDB's conditions hold for each row until a slice is set."""
     rows = same("""
-        select visitor_id, {{ in_slice_of_days('event_at') }}, {{ in_slice_of_visitors() }}
+        select visitor_id, {{ in_slice_of_days('event_at') }}, {{ in_slice_of_keys('visitor_id') }}
         from (
             select visitor_id, cast(time as timestamp) as event_at from (values
                 ('a', '1970-01-01 00:00:00'), ('é', '2024-06-30 23:59:59.999999'), ('', '2999-12-31 00:00:00')

@@ -12,7 +12,7 @@
 ) }}
 {% set days_open = "interval '" ~ var('journey_loss_days') ~ "' day" %}
 {% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
-{% set visitors = in_touched if is_incremental() else in_slice_of_visitors() %}
+{% set visitors = in_touched if is_incremental() else in_slice_of_keys('visitor_id') %}
 with
 
 sessions as (

@@ -4,6 +4,7 @@
 -- the share of next orders that have it again, less its share of repeat orders. Of several source
 -- products the one that promises most counts. Of sessions those that were over by the date, and
 -- whose customer was known.
+{{ config(meta={'slices': 'customer_id'}) }}
 with
 
 dates as (
@@ -13,7 +14,7 @@ dates as (
 peers as (
     select as_of_date, customer_id
     from {{ ref('int_customer_peers_matched') }}
-    where is_recommended_to
+    where is_recommended_to and {{ in_slice_of_keys('customer_id') }}
 ),
 
 affinities as (

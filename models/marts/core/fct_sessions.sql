@@ -11,7 +11,7 @@
     meta={'touches': {'session_date': 'session_date'}, 'slices': 'visitor_id'}
 ) }}
 {% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
-{% set visitors = in_touched if is_incremental() else in_slice_of_visitors() %}
+{% set visitors = in_touched if is_incremental() else in_slice_of_keys('visitor_id') %}
 with
 
 visitors as (

@@ -15,7 +15,7 @@
     pre_hook="{{ judge_by_time('is_mature', 'closes_at', 'entry_date') }}"
 ) }}
 {% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
-{% set visitors = in_touched if is_incremental() else in_slice_of_visitors() %}
+{% set visitors = in_touched if is_incremental() else in_slice_of_keys('visitor_id') %}
 {% set steps = range(1, 11) %}
 with
 
