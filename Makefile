@@ -13,8 +13,9 @@ build: .venv/.ready ## Build, test and publish the warehouse (the demo shop, or 
 	@# A build that failed is not published, and that says which check failed, by which rows.
 	@$(BIN)/dbt build; built=$$?; $(BIN)/python -m orchestration.publish && exit $$built
 
-build-spark: .venv/.ready-spark ## Build the warehouse on Apache Spark, in this process (docs/scale-out.md); needs Java 17
-	@$(BIN)/python -m orchestration.spark build
+build-spark: export CARTWRIGHT_TARGET := spark
+build-spark: .venv/.ready-spark ## Build, test and publish it on Apache Spark (docs/scale-out.md); needs Java 17
+	@$(BIN)/python -m orchestration.spark build; built=$$?; $(BIN)/python -m orchestration.publish && exit $$built
 
 dashboard: .venv/.ready ## Open the dashboard on 127.0.0.1:8501, or PORT=
 	@$(BIN)/streamlit run dashboards/app.py --server.port $(or $(PORT),8501)

@@ -16,14 +16,18 @@
 {%- endmacro %}
 
 
-{# Before int_carts_cut: note whose events differ, or what they put into carts has another price. #}
-{% macro note_touched_carts() -%}
-    {% if not can_refresh() %}{{ return('') }}{% endif %}
-    {% set priced_otherwise -%}
+{# Before int_carts_cut: note who put what has another price into a cart. #}
+{% macro note_carts_priced_otherwise() -%}
+    {% set devices -%}
         select anonymous_id from {{ ref('int_cart_events_kept') }}
         where event_value is null and product_id in {{ touched('cart_product_id') }}
     {%- endset %}
-    {{ note_touched('cart_anonymous_id', 'anonymous_id', priced_otherwise) }};
+    {{ note_touched('cart_anonymous_id', 'anonymous_id', devices) }}
+{%- endmacro %}
+
+
+{# Before int_carts_cut: note whose events in carts differ, or their prices. #}
+{% macro note_carts_of_touched_devices() -%}
     {% set visitors -%}
         select visitor_id from {{ ref('fct_sessions') }}
         where anonymous_id in {{ touched('cart_anonymous_id') }}
@@ -32,21 +36,23 @@
 {%- endmacro %}
 
 
-{#
-    Before fct_carts: note whose carts have become mature, or no longer are, as as_of_date moves; and
-    whose orders are those of customers with new or changed messages.
-#}
-{% macro note_judged_carts() -%}
+{# Before fct_carts: note whose carts have become mature, or no longer are, as as_of_date moves. #}
+{% macro note_aged_carts() -%}
     {% if not is_incremental() %}{{ return('') }}{% endif %}
-    {% set aged -%}
+    {% set visitors -%}
         select visitor_id from {{ this }} cross join {{ ref('stg_shop__as_of') }}
         where is_mature <> ({{ cart_idle_ends_at() }} <= known_until_at)
         or is_recovery_mature <> ({{ cart_recovery_ends_at() }} <= known_until_at)
     {%- endset %}
-    {{ note_touched('cart_visitor_id', 'visitor_id', aged) }};
-    {% set written_to -%}
+    {{ note_touched('cart_visitor_id', 'visitor_id', visitors) }}
+{%- endmacro %}
+
+
+{# Before fct_carts: note whose orders are those of customers with new or changed messages. #}
+{% macro note_carts_with_messages() -%}
+    {% set visitors -%}
         select visitor_id from {{ ref('int_cart_orders_gathered') }}
         where customer_id in {{ touched('cart_customer_id') }}
     {%- endset %}
-    {{ note_touched('cart_visitor_id', 'visitor_id', written_to) }}
+    {{ note_touched('cart_visitor_id', 'visitor_id', visitors) }}
 {%- endmacro %}

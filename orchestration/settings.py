@@ -16,14 +16,26 @@ def _place(variable: str, default: str) -> Path:
     return path if path.is_absolute() else PROJECT / path
 
 
+def is_on_spark() -> bool:
+    """Whether the warehouse is built on Spark, by one of the targets of profiles.yml."""
+    return os.environ.get("CARTWRIGHT_TARGET", "").startswith("spark")
+
+
 def warehouse_file() -> Path:
-    """The work file, as profiles.yml has it."""
+    """The file that marts are published from: DuckDB's work file, as profiles.yml has it."""
+    if is_on_spark():
+        return spark_warehouse_file()
     return _place("CARTWRIGHT_WAREHOUSE", "warehouse/cartwright.duckdb")
 
 
 def spark_raw_folder() -> Path:
     """Where raw data is Parquet for Spark, as macros/engine/statements.sql has it."""
     return _place("CARTWRIGHT_SPARK_RAW", "warehouse/spark/raw")
+
+
+def spark_warehouse_file() -> Path:
+    """The DuckDB file of views that a build on Spark hands its marts over in."""
+    return spark_raw_folder().with_name("cartwright.duckdb")
 
 
 def published_folder() -> Path:

@@ -1,11 +1,13 @@
-"""What a build on Spark needs of Python, as steps around dbt: `python -m orchestration.spark STEP`.
+"""The warehouse on Apache Spark (docs/scale-out.md): `python -m orchestration.spark STEP`.
 
-`prepare` checks the raw folder and the funnels as a build on DuckDB does, writes raw CSV as Parquet
-(a table a file, all of it text), and leaves what it found beside it, where the macros read it.
+prepare  Check raw folder and funnels as a build on DuckDB does; write raw CSV as Parquet of text.
+build    Prepare; refresh every table and test it; hand the marts over to a DuckDB file, which
+         `orchestration.publish` publishes and the checks of orchestration/judgement.py read.
 
-`build` prepares, then runs dbt in parts: dbt-spark runs no models in Python, so that all models
-that do not come from one are built first, then the Python is run here, over tables that the engine
-has reduced, and so on. It needs Spark in this process (CARTWRIGHT_SPARK_METHOD=session).
+dbt-spark runs no models in Python. So dbt builds all that does not come from one; then the Python
+is run here, over tables that the engine has reduced, and so on. What passes between the two is
+Parquet in a folder that both see, whichever way Spark is reached: in this process, by a Thrift
+server or by Spark Connect.
 """
 
 from __future__ import annotations
@@ -16,120 +18,31 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet
 
-from orchestration.definition_digest import digest_definitions
-from orchestration.funnels import funnel_faults_as_json
-from orchestration.raw_folder import inspect_to_json, load_contract
-from orchestration.settings import PROJECT, raw_path, spark_raw_folder
+from orchestration.lock import Busy, WriterLock
+from orchestration.raw_files import sql_text
+from orchestration.settings import (
+    PROJECT,
+    raw_path,
+    spark_raw_folder,
+    spark_warehouse_file,
+    target_folder,
+)
+from orchestration.spark_raw import PreparationFailed, prepare
 
-MALFORMED_LINES = """
-    create table malformed_lines (
-        table_name varchar, file_name varchar, line_number bigint, fault varchar, line varchar
-    )
-"""
-
-
-class PreparationFailed(Exception):
-    """The raw data cannot be built from; the message says why, a sentence a line."""
-
-
-def prepare(folder: Path, shop: Path | None) -> dict[str, str]:
-    """Write raw Parquet and answers.json into `folder`; gives the path of each table's Parquet.
-
-    `shop` is the shop's own folder of raw tables, None for the demo shop. Raises PreparationFailed.
-    """
-    report = json.loads(inspect_to_json(str(shop or "")))
-    if report["faults"]:
-        raise PreparationFailed("\n".join(report["faults"]))
-    new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    paths = {}
-    with duckdb.connect() as connection:
-        connection.execute("set preserve_insertion_order = false")
-        connection.execute(MALFORMED_LINES)
-        for found in report["tables"]:
-            if found["file_format"] == "csv":
-                _write_parquet(connection, found, Path(report["folder"]), new)
-                paths[found["table_name"]] = str(folder / f"{found['table_name']}.parquet")
-            elif found["file_format"] == "parquet":
-                paths[found["table_name"]] = _path_of_parquet(found, Path(report["folder"]))
-        connection.execute(f"copy malformed_lines to '{_quoted(new / 'malformed_lines.parquet')}'")
-    answers = {
-        "inspect_raw_folder": json.dumps(report),
-        "inspect_funnels": funnel_faults_as_json(),
-        "digest_definitions": digest_definitions(),
-        "raw_paths": json.dumps(paths),
-    }
-    (new / "answers.json").write_text(json.dumps(answers), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)
-    return paths
-
-
-def _path_of_parquet(found: dict[str, Any], folder: Path) -> str:
-    """The file, or the folder of parts, that Spark reads; parts must be alike."""
-    if len(found["groups"]) > 1:
-        raise PreparationFailed(
-            f"{found['table_name']}: its Parquet files have columns of different types, which "
-            "Spark does not read as one table. Write them with the same types."
-        )
-    if len(found["files"]) == 1:
-        return str(folder / found["files"][0])
-    return str(folder / found["table_name"])
-
-
-def _write_parquet(
-    connection: duckdb.DuckDBPyConnection, found: dict[str, Any], folder: Path, target: Path
-) -> None:
-    """One table's CSV as one Parquet file of text; lines that are no rows are set aside."""
-    columns = [column.name for column in load_contract()[found["table_name"]].columns]
-    selects = []
-    for group in found["groups"]:
-        values = [
-            f"nullif(trim(\"{name}\"), '') as {name}"
-            if name in group["column_types"]
-            else f"cast(null as varchar) as {name}"
-            for name in columns
-        ]
-        file_name = f"replace(cartwright_file, '{_quoted(folder)}/', '') as file_name"
-        selects.append(f"select {', '.join([*values, file_name])} from {group['reader']}")
-    connection.execute(
-        f"copy ({' union all '.join(selects)}) "
-        f"to '{_quoted(target / found['table_name'])}.parquet' (format parquet, compression zstd)"
-    )
-    connection.execute(
-        f"""
-        insert into malformed_lines
-        select
-            '{found["table_name"]}',
-            replace(scans.file_path, '{_quoted(folder)}/', ''),
-            errors.line,
-            arg_min(
-                lower(cast(errors.error_type as varchar)) || ': ' || errors.error_message,
-                errors.column_idx
-            ),
-            any_value(errors.csv_line)
-        from reject_errors as errors
-        inner join reject_scans as scans
-            on errors.scan_id = scans.scan_id and errors.file_id = scans.file_id
-        group by all
-        """
-    )
-    connection.execute("drop table reject_errors; drop table reject_scans")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+AS_OF = "stg_shop__as_of"  # which the publisher asks for the day that the marts are of
 
 
 class BuildFailed(Exception):
-    """A dbt command of the build that did not succeed; dbt has said why."""
+    """A part of the build that did not succeed; dbt has said why."""
 
 
 class ModelConfig:
@@ -139,7 +52,7 @@ class ModelConfig:
         self._meta = meta
 
     def __call__(self, **settings: Any) -> None:
-        """Take the settings of the table, which this build makes anew each time."""
+        """Take the settings of the table: `take_from_python` writes it."""
 
     def meta_get(self, name: str) -> Any:
         """A value of the model's `meta`."""
@@ -147,24 +60,22 @@ class ModelConfig:
 
 
 class ModelInputs:
-    """dbt's `dbt` for a model in Python: its inputs are read from Spark as DuckDB relations."""
+    """dbt's `dbt` for a model in Python: its inputs are Parquet that the engine has written."""
 
-    is_incremental = False
-
-    def __init__(self, spark: Any, node: Any, tables: Mapping[str, str]) -> None:
+    def __init__(self, node: Any, folder: Path) -> None:
         self.config = ModelConfig(node.config.meta)
-        self._spark = spark
-        self._tables = tables
+        self._folder = folder
         self._connection = duckdb.connect()
+        found = self.ref("is_incremental").fetchone()
+        self.is_incremental = bool(found and found[0])
 
     def ref(self, name: str) -> duckdb.DuckDBPyRelation:
-        """The table of a model, in this process: it must be small, and those asked for are."""
-        rows = self._spark.table(self._tables[name]).toArrow()
-        return self._connection.from_arrow(rows)
+        """The rows of a model."""
+        return self._connection.read_parquet(f"{self._folder}/{name}/*.parquet")
 
 
-def run_python_model(spark: Any, node: Any, tables: Mapping[str, str]) -> None:
-    """Run a model in Python over tables of Spark, and write what it gives as a table of Spark."""
+def run_python_model(node: Any, folder: Path) -> None:
+    """Run a model in Python over Parquet in `folder`, and write what it gives there."""
     specification = importlib.util.spec_from_file_location(
         node.name, PROJECT / node.original_file_path
     )
@@ -172,49 +83,183 @@ def run_python_model(spark: Any, node: Any, tables: Mapping[str, str]) -> None:
         raise BuildFailed(f"{node.original_file_path} is not there.")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    rows = module.model(ModelInputs(spark, node, tables), spark)
-    spark.createDataFrame(rows).write.mode("overwrite").format("parquet").saveAsTable(
-        tables[node.name]
-    )
+    rows = module.model(ModelInputs(node, folder), None)
+    pyarrow.parquet.write_table(rows, folder / f"{node.name}.parquet")
 
 
-def build(arguments: list[str]) -> None:
-    """Build every seed and model on Spark; `arguments` are added to each dbt command."""
-    from dbt.cli.main import dbtRunner
-    from pyspark.sql import SparkSession
+class SparkBuild:
+    """One build of everything, in parts; what dbt says of each is kept for one report."""
 
-    runner = dbtRunner()
+    def __init__(self, variables: str, *, is_full: bool, is_tested: bool) -> None:
+        from dbt.cli.main import dbtRunner
 
-    def invoke(*command: str) -> Any:
-        result = runner.invoke([*command, "--target", "spark", *arguments])
+        self._runner = dbtRunner()
+        self._variables = ["--vars", variables] if variables else []
+        self._is_full, self._is_tested = is_full, is_tested
+        self._started_at = datetime.now(UTC)
+        self._python_folder = spark_raw_folder().with_name("python")
+        self._marts_folder = spark_raw_folder().with_name("marts")
+        self._report = target_folder() / "run_results.json"
+        self._results: list[dict[str, Any]] = []
+        self._metadata: dict[str, Any] = {}
+        self._nodes: dict[str, Any] = {}
+
+    def run(self) -> None:
+        """Build, test, hand over; raises BuildFailed at the first part that fails."""
+        manifest = self._invoke("parse")
+        self._nodes = {
+            unique_id: node
+            for unique_id, node in manifest.nodes.items()
+            if node.resource_type in ("model", "seed")
+        }
+        marts: list[Any] = []
+        try:
+            self._build()
+            if self._is_tested:
+                self._run_dbt("test", "--exclude-resource-type", "unit_test")
+                marts = self._write_marts()
+        finally:
+            self._write_results()
+            if self._is_tested:
+                invocation_id = self._metadata.get("invocation_id", "")
+                write_handover(spark_warehouse_file(), self._marts_folder, marts, invocation_id)
+
+    def _invoke(self, *command: str) -> Any:
+        result = self._runner.invoke([*command, "--target", _target(), *self._variables])
         if not result.success:
-            raise BuildFailed(str(result.exception or "dbt build failed."))
+            raise BuildFailed(str(result.exception or f"dbt {command[0]} failed."))
         return result.result
 
-    manifest = invoke("parse")
-    nodes = {
-        unique_id: node
-        for unique_id, node in manifest.nodes.items()
-        if node.resource_type in ("model", "seed")
-    }
-    tables = {node.name: f"{node.schema}.{node.alias}" for node in nodes.values()}
-    done: set[str] = set()
-    while len(done) < len(nodes):
-        waiting = _waiting(nodes, done)
-        names = sorted(nodes[unique_id].name for unique_id in set(nodes) - waiting - done)
-        if names:
-            invoke("build", "--exclude-resource-type", "test", "unit_test", "--select", *names)
-        done = set(nodes) - waiting
-        spark = SparkSession.builder.getOrCreate()
-        for unique_id in sorted(waiting):
-            parents = {parent for parent in nodes[unique_id].depends_on.nodes if parent in nodes}
-            if nodes[unique_id].language == "python" and parents <= done:
-                print(f"Running {nodes[unique_id].name} in Python ...")
-                run_python_model(spark, nodes[unique_id], tables)
-                done.add(unique_id)
+    def _keep_results(self, command: str) -> None:
+        """The results of the last dbt command; a build's metadata tell which one it was."""
+        if not self._report.exists():
+            return
+        report = json.loads(self._report.read_text(encoding="utf-8"))
+        self._results += report["results"]
+        if command == "build":
+            self._metadata = report["metadata"]
+
+    def _run_dbt(self, command: str, *arguments: str) -> None:
+        self._report.unlink(missing_ok=True)  # of a command before, if this one comes to nothing
+        try:
+            self._invoke(command, *arguments)
+        finally:
+            self._keep_results(command)
+
+    def _operate(self, macro: str, folder: str = "", **arguments: Any) -> None:
+        values = {"folder": folder, **arguments} if folder else arguments
+        self._invoke("--quiet", "run-operation", macro, "--args", json.dumps(values))
+
+    def _build(self) -> None:
+        done: set[str] = set()
+        full = ["--full-refresh"] if self._is_full else []
+        while len(done) < len(self._nodes):
+            waiting = waiting_for_python(self._nodes, done)
+            names = [self._nodes[key].name for key in sorted(set(self._nodes) - waiting - done)]
+            if names:
+                kinds = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+                self._run_dbt("build", *kinds, *full, "--select", *names)
+            done = set(self._nodes) - waiting
+            for unique_id in sorted(waiting):
+                node = self._nodes[unique_id]
+                parents = [key for key in node.depends_on.nodes if key in self._nodes]
+                if node.language == "python" and done.issuperset(parents):
+                    self._run_in_python(unique_id, [self._nodes[key] for key in parents])
+                    done.add(unique_id)
+        self._operate("close_refresh")
+
+    def _run_in_python(self, unique_id: str, parents: Sequence[Any]) -> None:
+        node = self._nodes[unique_id]
+        print(f"Running {node.name} in Python ...", flush=True)
+        started = time.monotonic()
+        folder = emptied(self._python_folder)
+        relations = {parent.name: f"{parent.schema}.{parent.alias}" for parent in parents}
+        self._operate("write_for_python", str(folder), relations=relations, model=node.name)
+        run_python_model(node, folder)
+        self._operate("take_from_python", str(folder), model=node.name)
+        self._results.append(
+            {
+                "unique_id": unique_id,
+                "status": "success",
+                "execution_time": time.monotonic() - started,
+                "failures": None,
+                "message": "OK",
+            }
+        )
+
+    def _write_results(self) -> None:
+        """One report of all parts, as of one `dbt build`, which publishing asks for."""
+        if not self._metadata:
+            return
+        now = datetime.now(UTC)
+        report = {
+            "metadata": {
+                **self._metadata,
+                "invocation_started_at": self._started_at.isoformat(),
+                "generated_at": now.isoformat(),
+            },
+            "results": self._results,
+            "elapsed_time": (now - self._started_at).total_seconds(),
+            "args": {"which": "build"},
+        }
+        self._report.write_text(json.dumps(report), encoding="utf-8")
+
+    def _write_marts(self) -> list[Any]:
+        """The marts, and the day that they are of, as Parquet; gives the marts' nodes."""
+        nodes = [node for node in self._nodes.values() if node.resource_type == "model"]
+        marts = [node for node in nodes if node.config.access == "public"]
+        print(f"Handing {len(marts)} marts over ...", flush=True)
+        handed_over = [*marts, *(node for node in nodes if node.name == AS_OF)]
+        relations = {node.name: f"{node.schema}.{node.alias}" for node in handed_over}
+        folder = emptied(self._marts_folder)
+        self._operate("write_for_python", str(folder), relations=relations, model="")
+        return marts
 
 
-def _waiting(nodes: Mapping[str, Any], done: set[str]) -> set[str]:
+def write_handover(file: Path, folder: Path, marts: Sequence[Any], invocation_id: str = "") -> None:
+    """A DuckDB file that says whose build it is of, with views on the Parquet of marts in `folder`.
+
+    `marts` are nodes of dbt, whose contracts say the types; none of them after a build that failed.
+    """
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    with duckdb.connect(str(new)) as connection:
+        for schema in ("raw", "staging", "marts"):
+            connection.execute(f"create schema {schema}")
+        connection.execute(
+            f"create table raw.last_run as select {sql_text(invocation_id)} as invocation_id"
+        )
+        if marts:
+            connection.execute(f"create table staging.{AS_OF} as from {_parquet(folder, AS_OF)}")
+        for node in marts:
+            columns = ", ".join(
+                f"cast({_in_utc(name, column.data_type)} as {column.data_type}) as {name}"
+                for name, column in node.columns.items()
+            )
+            connection.execute(
+                f"create view marts.{node.alias} as select {columns} "
+                f"from {_parquet(folder, node.name)}"
+            )
+    new.replace(file)
+
+
+def emptied(folder: Path) -> Path:
+    """The folder, with nothing in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _parquet(folder: Path, name: str) -> str:
+    return f"read_parquet({sql_text(f'{folder}/{name}/*.parquet')})"
+
+
+def _in_utc(name: str, data_type: str) -> str:
+    """Spark's times are UTC, and say so; the marts' are UTC without a word."""
+    return f"timezone('UTC', {name})" if data_type == "timestamp" else name
+
+
+def waiting_for_python(nodes: Mapping[str, Any], done: set[str]) -> set[str]:
     """Models in Python that are not done, and all that come from them."""
     waiting = {
         unique_id
@@ -232,33 +277,56 @@ def _waiting(nodes: Mapping[str, Any], done: set[str]) -> set[str]:
         waiting |= more
 
 
+def _target() -> str:
+    """The target of profiles.yml by which Spark is reached."""
+    return "spark_connect" if os.environ.get("SPARK_REMOTE") else "spark"
+
+
 def _missing() -> str | None:
-    """What a build lacks, as a sentence."""
-    if os.environ.get("CARTWRIGHT_SPARK_METHOD", "session") != "session":
-        return (
-            "Models in Python run where Spark does: build with CARTWRIGHT_SPARK_METHOD=session, "
-            "and CARTWRIGHT_SPARK_MASTER for a cluster."
-        )
-    if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
+    """What a build lacks on this machine, as a sentence."""
+    if importlib.util.find_spec("dbt.adapters.spark") is None:
+        return "dbt-spark is not installed: run `make build-spark`, which sets it up."
+    is_far = os.environ.get("SPARK_REMOTE") or os.environ.get("CARTWRIGHT_SPARK_METHOD") == "thrift"
+    if not is_far and shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
         return "Java 17 is needed for Spark: install it, or set JAVA_HOME."
     return None
 
 
-def main(arguments: Iterable[str] | None = None) -> int:
-    """Run a step; exit 1 with a sentence per fault."""
-    parser = argparse.ArgumentParser(prog="python -m orchestration.spark", description=__doc__)
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m orchestration.spark",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("step", choices=["prepare", "build"])
-    options, rest = parser.parse_known_args(None if arguments is None else list(arguments))
+    parser.add_argument(
+        "--full-refresh", action="store_true", help="build every table from nothing"
+    )
+    parser.add_argument(
+        "--untested",
+        action="store_true",
+        help="leave out dbt's tests; what was built so is not handed over, nor published",
+    )
+    parser.add_argument("--vars", default="", metavar="YAML", help="variables, as dbt takes them")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a step; exit 1 with a sentence per fault."""
+    options = _arguments(arguments)
     if options.step == "build" and (fault := _missing()):
         print(fault, file=sys.stderr)
         return 1
     os.environ["CARTWRIGHT_SPARK_RAW"] = str(spark_raw_folder())  # the macros know no other place
     try:
-        paths = prepare(spark_raw_folder(), raw_path())
-        print(f"{len(paths)} raw tables are ready for Spark in {spark_raw_folder()}")
-        if options.step == "build":
-            build(rest)
-    except (PreparationFailed, BuildFailed) as failure:
+        with WriterLock(spark_warehouse_file()):
+            paths = prepare(spark_raw_folder(), raw_path())
+            print(f"{len(paths)} raw tables are ready for Spark in {spark_raw_folder()}")
+            if options.step == "build":
+                SparkBuild(
+                    options.vars, is_full=options.full_refresh, is_tested=not options.untested
+                ).run()
+    except (PreparationFailed, BuildFailed, Busy) as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0

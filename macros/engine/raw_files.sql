@@ -55,7 +55,14 @@
         {% else %}`{{ name }}`
         {% endif %} as {{ name }},
         {% endfor %}
-        {{ 'file_name' if not path or 'file_name' in types else '_metadata.file_name' }} as file_name
+        {% if not path or 'file_name' in types %}
+        file_name
+        {% else %}
+        {% set folder = run_query("select max(folder) from raw.raw_files").columns[0][0] %}
+        substring_index(
+            url_decode(replace(_metadata.file_path, '+', '%2B')), {{ sql_text(folder ~ '/') }}, -1
+        ) as file_name
+        {% endif %}
     from {{ 'parquet.`' ~ path ~ '`' if path else "(select cast(null as string) as file_name) as nothing where false" }}
 {% endmacro %}
 

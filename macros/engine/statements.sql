@@ -32,30 +32,10 @@
     {% do run_query("create or replace table " ~ name ~ " as " ~ query) %}
 {% endmacro %}
 
+{# The query may read the table itself. Killed between the last two, a build begins from nothing. #}
 {% macro spark__replace_table(name, query) %}
+    {% do run_query("drop table if exists " ~ name ~ "__new") %}
+    {% do run_query("create table " ~ name ~ "__new using parquet as " ~ query) %}
     {% do run_query("drop table if exists " ~ name) %}
-    {% do run_query("create table " ~ name ~ " using parquet as " ~ query) %}
-{% endmacro %}
-
-
-{#
-    Whether tables can be changed row by row, so that a refresh touches what differs alone. Where they cannot,
-    each build makes every table anew.
-#}
-{% macro can_refresh() %}
-    {{ return(adapter.dispatch('can_refresh')()) }}
-{% endmacro %}
-
-{% macro duckdb__can_refresh() %}
-    {{ return(true) }}
-{% endmacro %}
-
-{% macro spark__can_refresh() %}
-    {{ return(false) }}
-{% endmacro %}
-
-
-{# dbt-spark asks this of every incremental model; it knows no strategies but its own. #}
-{% macro dbt_spark_validate_get_incremental_strategy(raw_strategy, file_format) %}
-    {{ return(raw_strategy) }}
+    {% do run_query("alter table " ~ name ~ "__new rename to " ~ name) %}
 {% endmacro %}

@@ -43,22 +43,29 @@
 
 {# Note the event files that there are now, those that were renewed with the days of their events. #}
 {% macro note_event_files(changes) %}
-    {% do run_query("delete from raw.event_files where file_name not in "
-        ~ text_list(changes.now) ~ " or file_name in " ~ text_list(changes.renewed)) %}
+    {% set kept = "select * from raw.event_files where file_name in " ~ text_list(changes.now)
+        ~ " and file_name not in " ~ text_list(changes.renewed) %}
     {% set events = adapter.get_relation(target.database, 'raw', 'raw_events') %}
     {% set event_at = typed_value('event_at', 'timestamp', raw_column_types(events)['event_at']) %}
     {% set files = [] %}
     {% for name in changes.renewed %}
         {% do files.append('(' ~ sql_text(name) ~ ', ' ~ sql_text(changes.now[name]) ~ ')') %}
     {% endfor %}
-    {% if files %}
-        {% do run_query("insert into raw.event_files"
-            ~ " select files.file_name, any_value(files.stamp), cast(min(events.event_at) as date),"
-            ~ " cast(max(events.event_at) as date) from (values " ~ files | join(', ')
-            ~ ") as files (file_name, stamp) left join (select file_name, " ~ event_at
-            ~ " as event_at from " ~ events ~ " where file_name in " ~ text_list(changes.renewed)
-            ~ ") as events on files.file_name = events.file_name group by files.file_name") %}
-    {% endif %}
+    {% set renewed -%}
+        select
+            files.file_name,
+            any_value(files.stamp) as stamp,
+            cast(min(events.event_at) as date) as first_event_date,
+            cast(max(events.event_at) as date) as last_event_date
+        from (values {{ files | join(', ') }}) as files (file_name, stamp)
+        left join (
+            select file_name, {{ event_at }} as event_at from {{ events }}
+            where file_name in {{ text_list(changes.renewed) }}
+        ) as events
+            on files.file_name = events.file_name
+        group by files.file_name
+    {%- endset %}
+    {% do replace_table('raw.event_files', kept ~ (' union all ' ~ renewed if files else '')) %}
 {% endmacro %}
 
 
@@ -75,13 +82,13 @@
 #}
 {% macro touched_from() %}
     {% if not has_ledger() %}{{ return(none) }}{% endif %}
-    {% set until = ["coalesce(loaded_until_at, timestamp '0001-02-01')"] %}
+    {% set until = "coalesce(loaded_until_at, timestamp '0001-02-01')" %}
     {% if var('as_of_date') %}
-        {% do until.append("timestamp '" ~ var('as_of_date') ~ "'") %}
+        {% set until = "least(" ~ until ~ ", timestamp '" ~ var('as_of_date') ~ "')" %}
     {% endif %}
     {% set late_days = var('late_event_days') if is_lone_event_file() else 0 %}
-    {% set query = "select cast(least(" ~ until | join(', ') ~ ") - interval " ~ late_days
-        ~ " day as date) from raw.refreshes where is_complete order by refresh_number desc limit 1" %}
+    {% set query = "select cast(" ~ until ~ " - interval '" ~ late_days
+        ~ "' day as date) from raw.refreshes where is_complete order by refresh_number desc limit 1" %}
     {% set rows = run_query(query).rows %}
     {{ return("timestamp '" ~ rows[0][0] ~ "'" if rows else none) }}
 {% endmacro %}
@@ -107,5 +114,8 @@
 {% macro note_touched_event_files() -%}
     {% if not has_ledger() %}{{ return('') }}{% endif %}
     {% set changes = event_file_changes() %}
-    {{ note_touched('event_file', 'file_name', 'select unnest([' ~ text_list(changes.renewed + changes.gone)[1:-1] ~ ']) as file_name') }}
+    {% set names = [] %}
+    {% for name in changes.renewed + changes.gone %}{% do names.append('(' ~ sql_text(name) ~ ')') %}{% endfor %}
+    {% if not names %}{{ return('') }}{% endif %}
+    {{ note_touched('event_file', 'file_name', 'select * from (values ' ~ names | join(', ') ~ ') as files (file_name)') }}
 {%- endmacro %}

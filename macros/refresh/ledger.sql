@@ -5,16 +5,15 @@
 #}
 {% macro start_refresh() %}
     {% if not execute or flags.WHICH not in ['build', 'run'] %}{{ return('') }}{% endif %}
-    {% if not can_refresh() %}{{ return(note_nothing_touched()) }}{% endif %}
     {% do run_query("create schema if not exists raw") %}
     {% do run_query("create table if not exists raw.refreshes (refresh_number bigint, is_complete boolean,"
-        ~ " loaded_until_at timestamp, definitions text, to_rebuild text)") %}
-    {% do run_query("create table if not exists raw.touched_keys (kind text, key text)") %}
+        ~ " loaded_until_at timestamp, definitions string, to_rebuild string)") %}
+    {% do run_query("create table if not exists raw.touched_keys (kind string, key string)") %}
     {% do run_query("create table if not exists raw.event_files"
-        ~ " (file_name text, stamp text, first_event_date date, last_event_date date)") %}
+        ~ " (file_name string, stamp string, first_event_date date, last_event_date date)") %}
     {% set unfinished = run_query("select refresh_number from raw.refreshes where not is_complete").rows %}
     {% if not unfinished %}
-        {% do run_query("truncate raw.touched_keys") %}
+        {% do run_query("truncate table raw.touched_keys") %}
         {% do run_query("insert into raw.refreshes"
             ~ " select coalesce(max(refresh_number), 0) + 1, false, null, '{}', '[]' from raw.refreshes") %}
     {% endif %}
@@ -23,15 +22,23 @@
     {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
         {% do definitions.update({node.name: definition_of(node, digest)}) %}
     {% endfor %}
-    {% do run_query("update raw.refreshes set definitions = " ~ sql_text(tojson(definitions))
-        ~ ", to_rebuild = " ~ sql_text(tojson(models_to_rebuild(definitions))) ~ " where not is_complete") %}
+    {% do change_open_refresh({
+        'definitions': sql_text(tojson(definitions)),
+        'to_rebuild': sql_text(tojson(models_to_rebuild(definitions))),
+    }) %}
 {% endmacro %}
 
 
-{# Where every build makes every table anew there is no ledger, and nothing is touched. #}
-{% macro note_nothing_touched() %}
-    {% do replace_table("raw.touched_keys",
-        "select cast(null as string) as kind, cast(null as string) as key where false") %}
+{# Give columns of the ledger's open refresh other values, SQL expressions by column. #}
+{% macro change_open_refresh(values) %}
+    {% set columns = [] %}
+    {% for name in ['refresh_number', 'is_complete', 'loaded_until_at', 'definitions', 'to_rebuild'] %}
+        {% do columns.append(
+            'case when is_complete then ' ~ name ~ ' else ' ~ values[name] ~ ' end as ' ~ name
+            if name in values else name
+        ) %}
+    {% endfor %}
+    {% do replace_table('raw.refreshes', 'select ' ~ columns | join(', ') ~ ' from raw.refreshes') %}
 {% endmacro %}
 
 
@@ -48,19 +55,30 @@
 
 {#
     The names of the models that the open refresh has to build from nothing: those that have another definition
-    than when they were last complete, or had one in a run of it that was not completed.
+    than when they were last complete, or had one in a run of it that was not completed. And where a table is
+    gone, by hand or in a run that was killed while it was swapped: what comes from it was told of no change.
 #}
 {% macro models_to_rebuild(definitions) %}
     {% set rows = run_query("select definitions, to_rebuild from raw.refreshes"
         ~ " order by is_complete, refresh_number desc limit 2").rows %}
     {% set names = fromjson(rows[0][1]) %}
     {% set loaded = fromjson(rows[1][0]) if rows | length > 1 else {} %}
+    {% set is_gone = is_table_gone() %}
     {% for name, definition in definitions.items() %}
-        {% if name not in names and (flags.FULL_REFRESH or loaded.get(name) != definition) %}
+        {% if name not in names and (flags.FULL_REFRESH or is_gone or loaded.get(name) != definition) %}
             {% do names.append(name) %}
         {% endif %}
     {% endfor %}
     {{ return(names) }}
+{% endmacro %}
+
+
+{# Whether an incremental model has no table. #}
+{% macro is_table_gone() %}
+    {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
+        {% if adapter.get_relation(node.database, node.schema, node.alias) is none %}{{ return(true) }}{% endif %}
+    {% endfor %}
+    {{ return(false) }}
 {% endmacro %}
 
 
@@ -94,17 +112,29 @@
     the last complete one.
 #}
 {% macro complete_refresh() %}
-    {% if not execute or flags.WHICH not in ['build', 'run'] or not can_refresh() %}{{ return('') }}{% endif %}
+    {% if not execute or flags.WHICH not in ['build', 'run'] %}{{ return('') }}{% endif %}
     {% set built = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
     {% for node in graph.nodes.values()
         if node.config.materialized == 'incremental' and node.unique_id not in built %}
         {{ return('') }}
     {% endfor %}
-    {% do note_event_files(event_file_changes()) %}
-    {% do run_query("update raw.refreshes set is_complete = true, to_rebuild = '[]', loaded_until_at = ("
-        ~ "select known_until_at from " ~ graph.nodes['model.cartwright.stg_shop__as_of'].relation_name
-        ~ ") where not is_complete") %}
+    {% do close_refresh() %}
     {% do adapter.commit() %}
+{% endmacro %}
+
+
+{#
+    Note the open refresh as complete. By itself an operation of a build that was run in parts, each of which has
+    built some of the incremental models: `dbt run-operation close_refresh`.
+#}
+{% macro close_refresh() %}
+    {% do note_event_files(event_file_changes()) %}
+    {% do change_open_refresh({
+        'is_complete': 'true',
+        'to_rebuild': "'[]'",
+        'loaded_until_at': '(select known_until_at from '
+            ~ graph.nodes['model.cartwright.stg_shop__as_of'].relation_name ~ ')',
+    }) %}
 {% endmacro %}
 
 
@@ -115,8 +145,14 @@
     {% if asked or model.resource_type != 'model' or not execute %}{{ return(asked) }}{% endif %}
     {# Tables without a ledger are those of an earlier version: nobody knows what is in them. #}
     {% if not has_ledger() %}{{ return(true) }}{% endif %}
+    {{ return(is_to_rebuild(model.name)) }}
+{% endmacro %}
+
+
+{# Whether the open refresh, or where there is none the last one, builds a model of this name from nothing. #}
+{% macro is_to_rebuild(name) %}
     {% set rows = run_query("select to_rebuild from raw.refreshes order by is_complete, refresh_number desc limit 1").rows %}
-    {{ return(rows and not rows[0][0] is none and model.name in fromjson(rows[0][0])) }}
+    {{ return(rows and not rows[0][0] is none and name in fromjson(rows[0][0])) }}
 {% endmacro %}
 
 

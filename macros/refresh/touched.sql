@@ -9,7 +9,6 @@
 
 {# Note keys as touched: the values of `column` in a query, and NULL for none. #}
 {% macro note_touched(kind, column, query) -%}
-    {%- if not can_refresh() -%}{{ return('') }}{%- endif -%}
     insert into raw.touched_keys
     select distinct '{{ kind }}', cast({{ column }} as string) from ({{ query }}) as rows_touched
     where {{ column }} is not null
@@ -22,11 +21,11 @@
 #}
 {% macro in_touched_days(column) -%}
     {%- if not is_incremental() -%}{{ return(in_slice_of_days(column)) }}{%- endif -%}
-    {%- set days = run_query("select min(day), max(day) + 1, string_agg(distinct day::text, ''', date ''')"
-        ~ " from (select cast(key as date) as day from raw.touched_keys where kind = 'utc_date')").rows[0] -%}
-    {%- if days[0] is none -%}{{ return('false') }}{%- endif -%}
-    {{ column }} >= timestamp '{{ days[0] }}' and {{ column }} < timestamp '{{ days[1] }}'
-    and cast({{ column }} as date) in (date '{{ days[2] }}')
+    {%- set days = run_query("select distinct cast(key as date) as utc_date from raw.touched_keys"
+        ~ " where kind = 'utc_date' order by utc_date").columns[0].values() -%}
+    {%- if not days -%}{{ return('false') }}{%- endif -%}
+    {{ column }} >= timestamp '{{ days[0] }}' and {{ column }} < timestamp '{{ days[-1] + modules.datetime.timedelta(1) }}'
+    and cast({{ column }} as date) in (date '{{ days | join("', date '") }}')
 {%- endmacro %}
 
 
@@ -42,14 +41,12 @@
 
 
 {#
-    A pre-hook for a table in whose rows time alone changes nothing but `flag`: set it to what as_of_date
-    says, and note the keys of those rows, which need not be made again.
+    A pre-hook for a table in whose rows time alone changes nothing but `flag`: those rows become what as_of_date
+    says, and their `kind` of keys is noted.
 #}
 {% macro judge_by_time(flag, time_column, kind) -%}
     {% if not execute or not is_incremental() %}{{ return('') }}{% endif %}
-    {{ note_touched_by_time(flag, time_column, kind) }};
-    update {{ this }} set {{ flag }} = not {{ flag }}
-    where {{ flag }} <> ({{ time_column }} < (select known_until_at from {{ ref('stg_shop__as_of') }}))
+    {{ return(adapter.dispatch('judge_by_time')(flag, time_column, kind)) }}
 {%- endmacro %}
 
 

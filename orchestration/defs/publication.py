@@ -17,6 +17,7 @@ from orchestration.lock import WriterLock
 from orchestration.publish import publish
 from orchestration.settings import (
     first_day,
+    is_on_spark,
     published_folder,
     reporting_timezone,
     target_folder,
@@ -110,6 +111,12 @@ def marts_of_past_days(
     They are built in a copy of the work file: readers and the next refresh see nothing of it.
     """
     rows = {}
+    if is_on_spark():
+        raise dg.Failure(
+            "The marts of past days are built in a copy of DuckDB's work file, and there is none "
+            "where the warehouse is on Spark: build it with --vars 'as_of_date: DAY' instead.",
+            allow_retries=False,
+        )
     with step(context), copy_of(warehouse_file()) as warehouse:
         first, last = context.partition_time_window
         day = first.date()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
+from dagster_dbt import DbtCliResource, dbt_assets
 
 from orchestration.build_results import PublishError
 from orchestration.dbt_project import (
@@ -23,7 +23,14 @@ from orchestration.dbt_project import (
 from orchestration.judgement import QUESTIONS, judge_file
 from orchestration.landing import digest, wait_until_landed
 from orchestration.publish import publish
-from orchestration.settings import published_folder, raw_path, target_folder, warehouse_file
+from orchestration.settings import (
+    is_on_spark,
+    published_folder,
+    raw_path,
+    target_folder,
+    warehouse_file,
+)
+from orchestration.spark_assets import build_on_spark, results_of_spark
 from orchestration.steps import BUILD, POOL, BuildFailed, step
 
 MANIFEST = read_manifest()
@@ -47,11 +54,18 @@ class BuildConfig(dg.Config):
 def warehouse(
     context: dg.AssetExecutionContext, dbt: DbtCliResource, config: BuildConfig
 ) -> Iterator[Any]:
-    """`dbt build` on the work file, once the raw folder has landed."""
+    """`dbt build` on the work file, once the raw folder has landed; or the same on Spark."""
     with step(context):
         note_raw_files(context)
-        arguments = [*BUILD, *(["--full-refresh"] if config.full_refresh else [])]
+        full_refresh = ["--full-refresh"] if config.full_refresh else []
         started_at = time.time()
+        if is_on_spark():
+            error = build_on_spark(full_refresh, context.log.info)
+            yield from results_of_spark(context, MANIFEST, started_at)
+            if error:
+                raise BuildFailed(complaint(context, error, started_at))
+            return
+        arguments = [*BUILD, *full_refresh]
         invocation = dbt.cli(
             arguments, context=context, target_path=target_folder(), raise_on_error=False
         )
@@ -66,7 +80,8 @@ def warehouse(
                 metadata = facts[unique_id].metadata(source["columns"])
                 context.log_event(dg.AssetMaterialization(key, metadata=metadata))
         if not is_good:
-            raise BuildFailed(complaint(context, invocation, started_at))
+            error = str(invocation.get_error()).rpartition("Errors parsed from dbt logs:")[2]
+            raise BuildFailed(complaint(context, error.strip(), started_at))
 
 
 def note_raw_files(context: dg.AssetExecutionContext) -> None:
@@ -91,9 +106,7 @@ def with_facts(context: dg.AssetExecutionContext, event: Any, facts: dict[str, F
     return event.with_metadata({**event.metadata, **found.metadata(node["columns"])})
 
 
-def complaint(
-    context: dg.AssetExecutionContext, invocation: DbtCliInvocation, started_at: float
-) -> str:
+def complaint(context: dg.AssetExecutionContext, error: str, started_at: float) -> str:
     """Why the build failed, as its publication is refused where it got so far."""
     results = target_folder() / "run_results.json"
     if results.exists() and results.stat().st_mtime >= started_at:
@@ -101,7 +114,7 @@ def complaint(
             publish(warehouse_file(), target_folder(), published_folder(), context.run.job_name)
         except PublishError as refusal:
             return str(refusal)
-    return str(invocation.get_error()).rpartition("Errors parsed from dbt logs:")[2].strip()
+    return error
 
 
 sources = [

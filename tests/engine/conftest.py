@@ -35,6 +35,16 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def spark_parity() -> None:
+    """Skip where builds on Spark are not asked for, or cannot be made."""
+    if os.environ.get("CARTWRIGHT_SPARK_PARITY") != "1":
+        pytest.skip("CARTWRIGHT_SPARK_PARITY is not 1: builds on Spark take minutes each")
+    pytest.importorskip("pyspark", reason="pyspark is not installed: make build-spark sets it up")
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        pytest.skip("Java is missing: Spark needs Java 17")
+
+
+@pytest.fixture(scope="session")
 def same(session: Any) -> Same:
     """`same(sql, **variables)`: the rows of a query, after comparing those of both engines."""
 

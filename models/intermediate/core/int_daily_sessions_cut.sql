@@ -8,7 +8,7 @@
     incremental_strategy='changed_rows',
     unique_key='session_part_id',
     incremental_predicates=['utc_date in ' ~ touched('utc_date', 'date')],
-    meta={'touches': {'anonymous_id': 'anonymous_id'}, 'slices': 'utc_date'}
+    meta={'touches': {'anonymous_id': 'anonymous_id'}, 'days': 'utc_date', 'slices': 'utc_date'}
 ) }}
 with
 

@@ -5,7 +5,7 @@
     incremental_strategy='changed_rows',
     unique_key='identification_id',
     incremental_predicates=['utc_date in ' ~ touched('utc_date', 'date')],
-    meta={'touches': {'anonymous_id': 'anonymous_id'}}
+    meta={'touches': {'anonymous_id': 'anonymous_id'}, 'days': 'utc_date'}
 ) }}
 with
 

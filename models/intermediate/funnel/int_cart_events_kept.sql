@@ -6,7 +6,7 @@
     incremental_strategy='changed_rows',
     unique_key='cart_event_id',
     incremental_predicates=['utc_date in ' ~ touched('utc_date', 'date')],
-    meta={'touches': {'cart_anonymous_id': 'anonymous_id'}}
+    meta={'touches': {'cart_anonymous_id': 'anonymous_id'}, 'days': 'utc_date'}
 ) }}
 with
 

@@ -6,7 +6,7 @@
     incremental_strategy='changed_rows',
     unique_key='cart_id',
     incremental_predicates=[cart_is_touched()],
-    pre_hook="{{ note_touched_carts() }}"
+    pre_hook=["{{ note_carts_priced_otherwise() }}", "{{ note_carts_of_touched_devices() }}"]
 ) }}
 with
 

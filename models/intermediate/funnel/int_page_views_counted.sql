@@ -6,7 +6,7 @@
     incremental_strategy='changed_rows',
     unique_key='page_views_key',
     incremental_predicates=['utc_date in ' ~ touched('utc_date', 'date')],
-    meta={'touches': {'session_date': 'page_date'}}
+    meta={'touches': {'session_date': 'page_date'}, 'days': 'utc_date'}
 ) }}
 with
 

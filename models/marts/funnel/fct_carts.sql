@@ -8,7 +8,7 @@
     unique_key='cart_id',
     incremental_predicates=[cart_is_touched()],
     on_schema_change='fail',
-    pre_hook="{{ note_judged_carts() }}",
+    pre_hook=["{{ note_aged_carts() }}", "{{ note_carts_with_messages() }}"],
     meta={'touches': {'cart_date': 'cart_date'}}
 ) }}
 with
