@@ -177,21 +177,15 @@ class SparkBuild:
         self._operate("write_for_python", str(folder), relations=relations, model=node.name)
         run_python_model(node, folder)
         self._operate("take_from_python", str(folder), model=node.name)
-        self._results.append(
-            {
-                "unique_id": unique_id,
-                "status": "success",
-                "execution_time": time.monotonic() - started,
-                "failures": None,
-                "message": "OK",
-            }
-        )
+        self._results.append(result_of(unique_id, "success", time.monotonic() - started))
 
     def _write_results(self) -> None:
         """One report of all parts, as of one `dbt build`, which publishing asks for."""
         if not self._metadata:
             return
         now = datetime.now(UTC)
+        told = {result["unique_id"] for result in self._results}
+        self._results += [result_of(name, "skipped") for name in self._nodes if name not in told]
         report = {
             "metadata": {
                 **self._metadata,
@@ -214,6 +208,17 @@ class SparkBuild:
         folder = emptied(self._marts_folder)
         self._operate("write_for_python", str(folder), relations=relations, model="")
         return marts
+
+
+def result_of(unique_id: str, status: str, seconds: float = 0) -> dict[str, Any]:
+    """A result as dbt reports it, of a node that dbt itself did not run."""
+    return {
+        "unique_id": unique_id,
+        "status": status,
+        "execution_time": seconds,
+        "failures": None,
+        "message": None,
+    }
 
 
 def write_handover(file: Path, folder: Path, marts: Sequence[Any], invocation_id: str = "") -> None:

@@ -9,7 +9,7 @@
     for a while, told by surplus: rows to come count above 0, rows to go below.
 #}
 {% macro change_rows(target, query, predicates, unique_key, touches, day) %}
-    {% set scope = '(' ~ predicates | join(' and ') ~ ')' %}
+    {% set scope = predicates | join(' and ') %}
     {% set columns = adapter.get_columns_in_relation(target) | map(attribute='name') | list %}
     {% set named = columns | join(', ') %}
     {% set wanted, changes = target ~ '__wanted', target ~ '__changes' %}

@@ -39,3 +39,23 @@
     {% do run_query("drop table if exists " ~ name) %}
     {% do run_query("alter table " ~ name ~ "__new rename to " ~ name) %}
 {% endmacro %}
+
+
+{#
+    Whether a build that was killed has left an incremental model without its table. DuckDB's transactions do not, and
+    there a build of some models alone has no others.
+#}
+{% macro is_table_gone() %}
+    {{ return(adapter.dispatch('is_table_gone')()) }}
+{% endmacro %}
+
+{% macro duckdb__is_table_gone() %}
+    {{ return(false) }}
+{% endmacro %}
+
+{% macro spark__is_table_gone() %}
+    {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
+        {% if adapter.get_relation(node.database, node.schema, node.alias) is none %}{{ return(true) }}{% endif %}
+    {% endfor %}
+    {{ return(false) }}
+{% endmacro %}

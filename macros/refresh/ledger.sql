@@ -55,8 +55,8 @@
 
 {#
     The names of the models that the open refresh has to build from nothing: those that have another definition
-    than when they were last complete, or had one in a run of it that was not completed. And where a table is
-    gone, by hand or in a run that was killed while it was swapped: what comes from it was told of no change.
+    than when they were last complete, or had one in a run of it that was not completed. And all, where a table
+    is gone: what comes from it was told of no change.
 #}
 {% macro models_to_rebuild(definitions) %}
     {% set rows = run_query("select definitions, to_rebuild from raw.refreshes"
@@ -70,15 +70,6 @@
         {% endif %}
     {% endfor %}
     {{ return(names) }}
-{% endmacro %}
-
-
-{# Whether an incremental model has no table. #}
-{% macro is_table_gone() %}
-    {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
-        {% if adapter.get_relation(node.database, node.schema, node.alias) is none %}{{ return(true) }}{% endif %}
-    {% endfor %}
-    {{ return(false) }}
 {% endmacro %}
 
 

@@ -43,7 +43,13 @@ def test_every_dispatched_macro_is_tried() -> None:
 
 
 # Macros whose result is no value: they run in a build.
-STATEMENTS = {"told_by_python", "replace_table", "judge_by_time", "make_malformed_lines"}
+STATEMENTS = {
+    "told_by_python",
+    "replace_table",
+    "judge_by_time",
+    "make_malformed_lines",
+    "is_table_gone",
+}
 
 
 def test_first_and_last_by(same: Same) -> None:
