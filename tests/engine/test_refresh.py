@@ -48,7 +48,7 @@ class SparkShop:
             "DBT_USE_COLORS": "false",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "orchestration.spark", "build", "--untested", *arguments],
+            [sys.executable, "-m", "orchestration.spark", "build", "--untested", "--incremental", *arguments],
             cwd=PROJECT,
             env={**os.environ, **places},
             stdout=subprocess.PIPE,
