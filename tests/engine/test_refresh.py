@@ -21,6 +21,7 @@ from warehouses import PROJECT, Dbt
 
 LAST = DAY_COUNT - 1
 KILLED_AT = "int_sessions_identified"
+BUILD = (sys.executable, "-m", "orchestration.spark", "build", "--untested", "--incremental")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class SparkShop:
             "DBT_USE_COLORS": "false",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "orchestration.spark", "build", "--untested", "--incremental", *arguments],
+            [*BUILD, *arguments],
             cwd=PROJECT,
             env={**os.environ, **places},
             stdout=subprocess.PIPE,
