@@ -6,7 +6,8 @@
 
 {#
     Make the rows of `target` that `predicates` name those of `query` (Spark). What differs is a table of its own
-    for a while, told by surplus: rows to come count above 0, rows to go below.
+    for a while, told by surplus: rows to come count above 0, rows to go below. Without a key all rows of the scope
+    count as replaced, as they do on DuckDB, and their keys are noted.
 #}
 {% macro change_rows(target, query, predicates, unique_key, touches, day) %}
     {% set scope = predicates | join(' and ') %}
@@ -19,7 +20,9 @@
         ~ ' union all select ' ~ named ~ ', -1 as surplus from ' ~ target ~ ' where ' ~ scope
         ~ ') as compared group by ' ~ named ~ ' having sum(surplus) <> 0') %}
     {% for kind, column in touches.items() %}
-        {% do run_query(note_touched(kind, column, 'select ' ~ column ~ ' from ' ~ changes)) %}
+        {% set rows_replaced = 'select ' ~ column ~ ' from ' ~ changes if unique_key else
+            'select ' ~ column ~ ' from ' ~ wanted ~ ' union all select ' ~ column ~ ' from ' ~ target ~ ' where ' ~ scope %}
+        {% do run_query(note_touched(kind, column, rows_replaced)) %}
     {% endfor %}
     {% if run_query('select 1 from ' ~ changes ~ ' limit 1').rows | length %}
         {% if table_format() == 'parquet' and day %}
