@@ -22,8 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
-from engine.parity import differences, marts
+from engine.parity import compare
 from warehouses import PROJECT
 
 HOST = "127.0.0.1"
@@ -151,19 +150,6 @@ def build(running: Cluster, folder: Path, memory: str, *arguments: str) -> int:
         env={**os.environ, **places},
         check=False,
     ).returncode
-
-
-def compare(warehouse: Path, tables: Path) -> int:
-    """Print each mart that is not equal; gives how many."""
-    broken = 0
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        for mart in marts():
-            faults = differences(connection, mart, tables)
-            broken += bool(faults)
-            for fault in faults:
-                print(f"{mart.name} {fault[:300]}")
-    print(f"{len(list(marts())) - broken} of {len(list(marts()))} marts are equal")
-    return broken
 
 
 @dataclass

@@ -91,18 +91,24 @@ def _found(
     return [row] if row and row[0] else []
 
 
-def main() -> int:
-    """Print each mart with what differs."""
-    warehouse, tables = PROJECT / "warehouse/cartwright.duckdb", PROJECT / "warehouse/spark/tables"
-    broken = 0
+def compare(warehouse: Path, tables: Path) -> int:
+    """Print each mart with what differs; gives how many are not equal."""
+    broken, count = 0, 0
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         for mart in marts():
             faults = differences(connection, mart, tables)
-            broken += bool(faults)
+            broken, count = broken + bool(faults), count + 1
             print(mart.name, "is equal" if not faults else "")
             for fault in faults:
                 print("   ", fault[:300])
-    return int(broken > 0)
+    print(f"{count - broken} of {count} marts are equal")
+    return broken
+
+
+def main() -> int:
+    """Compare what `make build` and `make build-spark` have built."""
+    warehouse, tables = PROJECT / "warehouse/cartwright.duckdb", PROJECT / "warehouse/spark/tables"
+    return int(compare(warehouse, tables) > 0)
 
 
 if __name__ == "__main__":
