@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.engines import places_in
 from engine.parity import compare
 from warehouses import PROJECT
 
@@ -134,20 +135,15 @@ def build(running: Cluster, folder: Path, memory: str, *arguments: str) -> int:
     (conf / "spark-defaults.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8"
     )
-    places = {
+    where = {
+        **places_in(folder),
         "CARTWRIGHT_SPARK_MASTER": running.master,
-        "CARTWRIGHT_SPARK_RAW": str(folder / "raw"),
-        "CARTWRIGHT_SPARK_WAREHOUSE": str(folder / "tables"),
-        "CARTWRIGHT_SPARK_CATALOG": str(folder / "catalog"),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder / "logs"),
         "SPARK_CONF_DIR": str(conf),
-        "CARTWRIGHT_TARGET": "spark",
     }
     return subprocess.run(
         [sys.executable, "-m", "orchestration.spark", "build", *arguments],
         cwd=PROJECT,
-        env={**os.environ, **places},
+        env={**os.environ, **where},
         check=False,
     ).returncode
 

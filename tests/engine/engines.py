@@ -79,6 +79,18 @@ class Spark:
         return [plain(tuple(row)) for row in self._session.sql(self.macros.render(sql)).collect()]
 
 
+def places_in(folder: Path) -> dict[str, str]:
+    """The environment of a build on Spark that keeps all of its own in a folder."""
+    return {
+        "CARTWRIGHT_TARGET": "spark",
+        "CARTWRIGHT_SPARK_RAW": str(folder / "raw"),
+        "CARTWRIGHT_SPARK_WAREHOUSE": str(folder / "tables"),
+        "CARTWRIGHT_SPARK_CATALOG": str(folder / "catalog"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
+
+
 def plain(value: Any) -> Any:
     """A value without what one engine's driver adds: a float is told by 12 digits."""
     if hasattr(value, "asDict"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from engine.engines import places_in
 from engine.parity import Mart, differences, marts
 from warehouses import PROJECT
 
@@ -17,17 +18,10 @@ from warehouses import PROJECT
 def tables(spark_parity: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of Spark's tables, of a build in a process of its own."""
     folder = tmp_path_factory.mktemp("spark")
-    places = {
-        "CARTWRIGHT_SPARK_RAW": str(folder / "raw"),
-        "CARTWRIGHT_SPARK_WAREHOUSE": str(folder / "tables"),
-        "CARTWRIGHT_SPARK_CATALOG": str(folder / "catalog"),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder / "logs"),
-    }
     built = subprocess.run(
         [sys.executable, "-m", "orchestration.spark", "build", "--untested"],
         cwd=PROJECT,
-        env={**os.environ, **places},
+        env={**os.environ, **places_in(folder)},
         capture_output=True,
         text=True,
         check=False,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from engine.engines import places_in
 from engine.parity import differences, marts
 from refresh.months import DAY_COUNT, day_of, make_month
 from warehouses import PROJECT, Dbt
@@ -37,21 +38,15 @@ class SparkShop:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a build."""
-        places = {
-            "CARTWRIGHT_TARGET": "spark",
+        settings = {
             "CARTWRIGHT_SPARK_MASTER": "local[1]",
             "CARTWRIGHT_RAW_PATH": str(self.raw),
-            "CARTWRIGHT_SPARK_RAW": str(self.folder / "raw"),
-            "CARTWRIGHT_SPARK_WAREHOUSE": str(self.folder / "tables"),
-            "CARTWRIGHT_SPARK_CATALOG": str(self.folder / "catalog"),
-            "DBT_TARGET_PATH": str(self.folder / "target"),
-            "DBT_LOG_PATH": str(self.folder / "logs"),
             "DBT_USE_COLORS": "false",
         }
         return subprocess.Popen(
             [*BUILD, *arguments],
             cwd=PROJECT,
-            env={**os.environ, **places},
+            env={**os.environ, **places_in(self.folder), **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
