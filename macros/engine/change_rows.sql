@@ -4,6 +4,17 @@
 {%- endmacro %}
 
 
+{# A table of a query's rows, by its column `day`; by nothing where that is none. #}
+{% macro create_table_by_day(relation, query, day) -%}
+    {% if day -%}
+    create table {{ relation }} using {{ table_format() }} partitioned by ({{ day }}) as
+    {{ by_day(query, day) }}
+    {%- else -%}
+    {{ create_table_as(false, relation, query) }}
+    {%- endif %}
+{%- endmacro %}
+
+
 {#
     Make the rows of `target` that `predicates` name those of `query` (Spark). What differs is a table of its own
     for a while, told by surplus: rows to come count above 0, rows to go below. Without a key all rows of the scope

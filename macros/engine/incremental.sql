@@ -26,14 +26,7 @@
         {% call noop_statement('main', 'REFRESH') %}{{ compiled_code }}{% endcall %}
     {% else %}
         {% if old_relation is not none %}{% do adapter.drop_relation(old_relation) %}{% endif %}
-        {% call statement('main') %}
-            {% if days %}
-            create table {{ target_relation }} using {{ table_format() }} partitioned by ({{ days }}) as
-            {{ by_day(compiled_code, days) }}
-            {% else %}
-            {{ create_table_as(false, target_relation, compiled_code) }}
-            {% endif %}
-        {% endcall %}
+        {% call statement('main') %}{{ create_table_by_day(target_relation, compiled_code, days) }}{% endcall %}
     {% endif %}
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [target_relation]}) }}

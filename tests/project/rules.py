@@ -379,7 +379,7 @@ def every_seed_is_read(project: Project) -> Faults:
 def every_macro_is_used(project: Project) -> Faults:
     """A macro that nothing calls is code that nothing tests.
 
-    dbt calls a strategy's macro where a model names the strategy.
+    dbt calls a strategy's macro where a model names the strategy, and orchestration an operation's.
     """
     texts = (text for path, text in project.files.items() if path.endswith(".sql"))
     text = "\n".join((*texts, project.files.get("dbt_project.yml", "")))
@@ -388,6 +388,8 @@ def every_macro_is_used(project: Project) -> Faults:
     calls = {*re.findall(r"\b(\w+)\(", text), *re.findall(r"dispatch\('(\w+)'", text)}
     strategies = re.findall(r"\bincremental_strategy\s*[=:]\s*['\"]?(\w+)", text)
     calls |= {f"get_incremental_{strategy}_sql" for strategy in strategies}
+    python = (text for path, text in project.files.items() if path.startswith("orchestration/"))
+    calls |= set(re.findall(r'\b_operate\("(\w+)"', "\n".join(python)))
     kinds = {test.kind for test in project.tests}
     for macro in project.macros.values():
         name = macro.name.split("__")[-1]

@@ -21,7 +21,13 @@ FILES = (
     "macros/**/*.sql",
     "macros/**/*.yml",
 )
-MORE_FILES = ("seeds/raw/*", "seeds/reference/*", "tests/**/*.sql", "dbt_project.yml")
+MORE_FILES = (
+    "seeds/raw/*",
+    "seeds/reference/*",
+    "tests/**/*.sql",
+    "orchestration/*.py",
+    "dbt_project.yml",
+)
 
 
 @dataclass
