@@ -1,6 +1,8 @@
 # Everything runs from the virtual environment .venv, which the first target that needs it sets up.
 PYTHON ?= python3.11
 BIN := .venv/bin
+# What is imported is compiled then: to compile all of it here would take a minute more.
+PIP_INSTALL := pip install --quiet --disable-pip-version-check --require-hashes --no-compile
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
@@ -77,23 +79,23 @@ clean: ## Remove what was built; the environment stays
 
 .venv/.ready: .venv/.python requirements.txt
 	@echo "Setting up .venv (once; about a minute) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
-.venv/.ready-dev: .venv/.ready requirements-dev.txt
-	@echo "Adding the test tools to .venv (once; about half a minute) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@touch $@
+.venv/.ready-dev: .venv/.python requirements-dev.txt
+	@echo "Setting up .venv with the test tools (once; about a minute) ..."
+	@$(BIN)/$(PIP_INSTALL) -r requirements-dev.txt
+	@touch .venv/.ready $@
 
 .venv/.ready-spark: .venv/.ready requirements-spark.txt
 	@java -version > /dev/null 2>&1 || { echo "Java 17 is needed for Spark: install it (apt-get install openjdk-17-jre-headless)" >&2; exit 1; }
 	@echo "Adding Spark to .venv (once; about a minute) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.txt
+	@$(BIN)/$(PIP_INSTALL) -r requirements-spark.txt
 	@touch $@
 
 .superset/.ready: dashboards/superset/requirements.txt
 	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 is needed; install it, or set PYTHON=..." >&2; exit 1; }
 	@echo "Setting up .superset with Apache Superset (once; about two minutes) ..."
 	@$(PYTHON) -m venv .superset/venv || { echo "Python's venv module is needed: apt-get install python3-venv" >&2; exit 1; }
-	@.superset/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@.superset/venv/bin/$(PIP_INSTALL) -r $<
 	@touch $@

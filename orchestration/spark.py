@@ -305,12 +305,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("step", choices=["prepare", "build"])
     parser.add_argument(
-        "--full-refresh", action="store_true", help="build every table from nothing (default)"
-    )
-    parser.add_argument(
-        "--incremental",
-        action="store_true",
-        help="refresh what is there; not proved equal yet (docs/scale-out.md)",
+        "--full-refresh", action="store_true", help="build every table from nothing"
     )
     parser.add_argument(
         "--untested",
@@ -334,7 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{len(paths)} raw tables are ready for Spark in {spark_raw_folder()}")
             if options.step == "build":
                 SparkBuild(
-                    options.vars, is_full=not options.incremental, is_tested=not options.untested
+                    options.vars, is_full=options.full_refresh, is_tested=not options.untested
                 ).run()
     except (PreparationFailed, BuildFailed, Busy) as failure:
         print(failure, file=sys.stderr)

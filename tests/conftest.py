@@ -46,19 +46,21 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
 def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     """`build(raw_path="...", **vars)` runs `dbt build`; gives a read-only connection to the result.
 
-    `tests=False` leaves dbt's own data and unit tests out, for speed.
+    `tests=False` leaves dbt's data tests out, for speed. Its unit tests look at code, not at data:
+    `unit_tests=True` is for one build.
     """
     connections = []
 
     def run_build(
-        tests: bool = True, select: str = "", **variables: Any
+        tests: bool = True, unit_tests: bool = False, select: str = "", **variables: Any
     ) -> duckdb.DuckDBPyConnection:
         warehouse = tmp_path_factory.mktemp("warehouse") / "cartwright.duckdb"
         arguments = ["build"]
         if select:
             arguments += ["--select", select]
-        if not tests:
-            arguments += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+        for kind, is_run in (("test", tests), ("unit_test", unit_tests)):
+            if not is_run:
+                arguments += ["--exclude-resource-type", kind]
         dbt.run(*arguments, warehouse=warehouse, variables=variables)
         connection = duckdb.connect(str(warehouse), read_only=True)
         connections.append(connection)
@@ -72,7 +74,7 @@ def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]
 @pytest.fixture(scope="session")
 def demo(build: Build, pytestconfig: pytest.Config) -> duckdb.DuckDBPyConnection:
     """The demo shop's warehouse, built once with all of dbt's tests."""
-    connection = build()
+    connection = build(unit_tests=True)
     summary = _summary(connection)
     pytestconfig.stash[DEMO_SUMMARY] = summary
     if hasattr(pytestconfig, "workeroutput"):

@@ -33,7 +33,7 @@ class Dbt:
 
     @property
     def target(self) -> Path:
-        """Dbt's target folder, with the artifacts of the last command."""
+        """Dbt's target folder, with the artifacts of the parse and the SQL of the last build."""
         return self._folder / "target"
 
     def run(self, *arguments: str, warehouse: Path, variables: dict[str, Any]) -> Any:
@@ -67,6 +67,8 @@ class Dbt:
                     str(self._folder / "logs"),
                     "--log-level-file",
                     "none",  # a line for each statement takes as long as some models do
+                    # Parsing writes the artifacts; that builds write them again, nobody asks.
+                    "--write-json" if arguments[0] == "parse" else "--no-write-json",
                     "--vars",
                     json.dumps(variables),
                 ]

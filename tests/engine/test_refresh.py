@@ -22,7 +22,7 @@ from warehouses import PROJECT, Dbt
 
 LAST = DAY_COUNT - 1
 KILLED_AT = "int_sessions_identified"
-BUILD = (sys.executable, "-m", "orchestration.spark", "build", "--untested", "--incremental")
+BUILD = (sys.executable, "-m", "orchestration.spark", "build", "--untested")
 
 
 @dataclass(frozen=True)
