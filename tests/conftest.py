@@ -98,6 +98,7 @@ DEMO_SUMMARY = pytest.StashKey[list[str]]()
 # Warehouses that tests of several files share: one process builds each. Other files stay together.
 SHARED_WAREHOUSES = {
     "demo": "demo",
+    "demo_shop": "demo",
     "built": "lives",
     "households": "households",
     "refreshed": "refreshed",

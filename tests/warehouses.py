@@ -65,8 +65,11 @@ class Dbt:
                     str(self.target),
                     "--log-path",
                     str(self._folder / "logs"),
+                    # A line for each statement takes as long as some models do; messages are noted.
+                    "--log-level",
+                    "none",
                     "--log-level-file",
-                    "none",  # a line for each statement takes as long as some models do
+                    "none",
                     # Parsing writes the artifacts; that builds write them again, nobody asks.
                     "--write-json" if arguments[0] == "parse" else "--no-write-json",
                     "--vars",

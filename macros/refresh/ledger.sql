@@ -17,10 +17,13 @@
         {% do run_query("insert into raw.refreshes"
             ~ " select coalesce(max(refresh_number), 0) + 1, false, null, '{}', '[]' from raw.refreshes") %}
     {% endif %}
-    {% set digest = told_by_python('digest_definitions') %}
-    {% set definitions = {} %}
+    {% set digest = [told_by_python('digest_definitions')] %}
+    {% for name, value in invocation_args_dict.get('vars', {}) | dictsort if name not in ['raw_path', 'as_of_date', 'load_date', 'late_event_days'] %}
+        {% do digest.append(name ~ '=' ~ value) %}
+    {% endfor %}
+    {% set definitions, known = {}, {} %}
     {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
-        {% do definitions.update({node.name: definition_of(node, digest)}) %}
+        {% do definitions.update({node.name: definition_of(node.unique_id, digest | join('|'), known)}) %}
     {% endfor %}
     {% do change_open_refresh({
         'definitions': sql_text(tojson(definitions)),
@@ -74,26 +77,20 @@
 
 
 {#
-    What a model's rows hang on besides the raw data, as a hash: its SQL and that of all models it comes
-    from, the reference seeds, the macros, the raw contract and the variables.
+    What a node's rows hang on besides the raw data, as a hash: its SQL and that of all models it comes from, the
+    reference seeds, and `digest` (macros, raw contract, variables). `known` collects the hashes by node, so that
+    each is made once.
 #}
-{% macro definition_of(node, digest) %}
-    {% set found, seen = [node.unique_id], {} %}
-    {% for unique_id in found %}
-        {% for parent in graph.nodes[unique_id].depends_on.nodes
-            if parent in graph.nodes and parent not in seen and '.raw_' not in parent %}
-            {% do found.append(parent) %}
-            {% do seen.update({parent: true}) %}
+{% macro definition_of(unique_id, digest, known) %}
+    {% if unique_id not in known %}
+        {% set node = graph.nodes[unique_id] %}
+        {% set parts = [digest, node.checksum.checksum] %}
+        {% for parent in node.depends_on.nodes | sort if parent in graph.nodes and '.raw_' not in parent %}
+            {% do parts.append(definition_of(parent, digest, known)) %}
         {% endfor %}
-    {% endfor %}
-    {% set parts = [digest] %}
-    {% for unique_id in found | sort %}
-        {% do parts.append(graph.nodes[unique_id].checksum.checksum) %}
-    {% endfor %}
-    {% for name, value in invocation_args_dict.get('vars', {}) | dictsort if name not in ['raw_path', 'as_of_date', 'load_date', 'late_event_days'] %}
-        {% do parts.append(name ~ '=' ~ value) %}
-    {% endfor %}
-    {{ return(local_md5(parts | join('|'))) }}
+        {% do known.update({unique_id: local_md5(parts | join('|'))}) %}
+    {% endif %}
+    {{ return(known[unique_id]) }}
 {% endmacro %}
 
 

@@ -3,6 +3,7 @@
 `PYTHONPATH=.:tests python -m engine.cluster` builds the shop on one with two workers, the way that
 `python -m orchestration.spark build` does, and compares every mart with DuckDB's (after
 `make build`). With --kill-worker one worker is killed, and an executor lost, in the middle of it.
+With --through connect or thrift the driver is a server on the cluster, which the build asks.
 Options that it does not know itself are those of the build.
 """
 
@@ -29,6 +30,9 @@ from warehouses import PROJECT
 HOST = "127.0.0.1"
 START_SECONDS = 60
 SHOWN_MODELS = 30
+# The servers that a build may ask in the place of a driver of its own.
+CONNECT_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
+THRIFT_SERVER = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
 
 def spark_home() -> Path:
@@ -58,13 +62,16 @@ class Cluster:
         """What CARTWRIGHT_SPARK_MASTER is set to."""
         return f"spark://{HOST}:{self.port}"
 
-    def start(self, name: str, *arguments: str) -> None:
+    def start(self, name: str, *arguments: str, conf: Path | None = None) -> None:
         """Start a process of Spark, in a group of its own; its log is <name>.log."""
         home = spark_home()
+        environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": HOST}
+        if conf:
+            environment["SPARK_CONF_DIR"] = str(conf)
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [str(home / "bin/spark-class"), *arguments],
-                env={**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": HOST},
+                env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -119,11 +126,15 @@ def cluster(folder: Path, memory: str) -> Iterator[Cluster]:
             process.wait()
 
 
-def build(running: Cluster, folder: Path, memory: str, *arguments: str) -> int:
-    """Build on the cluster, with tables in `folder`; gives the exit code."""
+def write_settings(folder: Path, memory: str) -> Path:
+    """Spark's settings of a build with tables in `folder`, whose driver may be a server.
+
+    Gives the folder for SPARK_CONF_DIR.
+    """
     conf = folder / "conf"
     for place in (conf, folder / "events"):
         place.mkdir(parents=True, exist_ok=True)
+    derby = f"jdbc:derby:;databaseName={folder / 'catalog'};create=true"
     settings = {
         "spark.executor.memory": memory,
         "spark.executor.cores": "1",
@@ -131,15 +142,44 @@ def build(running: Cluster, folder: Path, memory: str, *arguments: str) -> int:
         "spark.eventLog.dir": f"file:{folder / 'events'}",
         "spark.eventLog.rolling.enabled": "false",
         "spark.eventLog.compress": "false",
+        "spark.sql.warehouse.dir": str(folder / "tables"),
+        "spark.hadoop.javax.jdo.option.ConnectionURL": derby,
+        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -Dderby.system.home={folder}",
+        "spark.sql.shuffle.partitions": os.environ.get("CARTWRIGHT_SPARK_PARTITIONS", "4"),
     }
     (conf / "spark-defaults.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8"
     )
+    return conf
+
+
+def serve(running: Cluster, through: str, conf: Path) -> dict[str, str]:
+    """Start a server on the cluster; gives the environment of a build that asks it."""
+    port = str(free_port())
+    submit = ("org.apache.spark.deploy.SparkSubmit", "--master", running.master)
+    submit += ("--driver-memory", os.environ.get("CARTWRIGHT_SPARK_MEMORY", "2g"))
+    if through == "connect":
+        binding = ("--conf", f"spark.connect.grpc.binding.port={port}", "spark-internal")
+        running.start("connect", *submit, "--class", CONNECT_SERVER, *binding, conf=conf)
+        running.wait_for("connect", "Spark Connect server started")
+        return {"CARTWRIGHT_TARGET": "spark_connect", "SPARK_REMOTE": f"sc://{HOST}:{port}"}
+    binding = ("spark-internal", "--hiveconf", f"hive.server2.thrift.port={port}")
+    binding += ("--hiveconf", f"hive.server2.thrift.bind.host={HOST}")
+    running.start("thrift", *submit, "--class", THRIFT_SERVER, *binding, conf=conf)
+    running.wait_for("thrift", "HiveThriftServer2 started")
+    return {"CARTWRIGHT_SPARK_METHOD": "thrift", "CARTWRIGHT_SPARK_PORT": port}
+
+
+def build(running: Cluster, folder: Path, memory: str, through: str, *arguments: str) -> int:
+    """Build on the cluster, with tables in `folder`; gives the exit code."""
+    conf = write_settings(folder, memory)
     where = {
         **places_in(folder),
         "CARTWRIGHT_SPARK_MASTER": running.master,
         "SPARK_CONF_DIR": str(conf),
     }
+    if through != "session":
+        where |= serve(running, through, conf)
     return subprocess.run(
         [sys.executable, "-m", "orchestration.spark", "build", *arguments],
         cwd=PROJECT,
@@ -234,6 +274,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="kill a worker so long after the build began",
     )
     parser.add_argument(
+        "--through",
+        choices=("session", "connect", "thrift"),
+        default="session",
+        help="what runs the statements: a driver of the build's own, or a server on the cluster",
+    )
+    parser.add_argument(
         "--warehouse",
         type=Path,
         default=PROJECT / "warehouse/cartwright.duckdb",
@@ -252,7 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             timer = threading.Timer(options.kill_worker, running.kill, ["worker2"])
             timer.daemon = True
             timer.start()
-        code = build(running, options.folder, options.memory, *more)
+        code = build(running, options.folder, options.memory, options.through, *more)
     print(f"The build ended with {code} after {time.monotonic() - started:.0f} seconds.")
     if code:
         return 1

@@ -1,25 +1,36 @@
-"""The demo shop, built on DuckDB and on Spark: every mart is equal, row by row (parity.py)."""
+"""Two shops, built on DuckDB and on Spark: every mart is equal, row by row (parity.py)."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
 from engine.engines import places_in
 from engine.parity import Mart, differences, marts
-from warehouses import PROJECT
+from warehouses import PROJECT, Build
+
+IMPORTER = PROJECT / "docs/examples/online-retail-ii/import.py"
 
 
-@pytest.fixture(scope="session")
-def tables(spark_parity: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of Spark's tables, of a build in a process of its own."""
-    folder = tmp_path_factory.mktemp("spark")
+@dataclass(frozen=True)
+class BothBuilds:
+    """A shop's warehouse of DuckDB, and the folder of its tables of Spark."""
+
+    duckdb: duckdb.DuckDBPyConnection
+    tables: Path
+
+
+def tables_of_spark(folder: Path, **variables: str) -> Path:
+    """Build on Spark, in a process of its own; the folder of its tables."""
+    command = (sys.executable, "-m", "orchestration.spark", "build", "--untested")
     built = subprocess.run(
-        [sys.executable, "-m", "orchestration.spark", "build", "--untested"],
+        [*command, "--vars", json.dumps(variables)],
         cwd=PROJECT,
         env={**os.environ, **places_in(folder)},
         capture_output=True,
@@ -30,12 +41,42 @@ def tables(spark_parity: None, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder / "tables"
 
 
+@pytest.fixture(scope="session")
+def demo_shop(
+    spark_parity: None, demo: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory
+) -> BothBuilds:
+    """The demo shop."""
+    return BothBuilds(demo, tables_of_spark(tmp_path_factory.mktemp("spark")))
+
+
+@pytest.fixture(scope="session")
+def online_retail_ii(
+    spark_parity: None,
+    reference_data: Path,
+    build: Build,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> BothBuilds:
+    """Online Retail II: a million lines of invoices over two years, and no events."""
+    folder = tmp_path_factory.mktemp("spark_retail")
+    importing = [sys.executable, str(IMPORTER), str(reference_data / "online_retail_ii")]
+    subprocess.run([*importing, str(folder / "shop")], check=True, capture_output=True)
+    variables = {
+        "raw_path": str(folder / "shop"),
+        "reporting_currency": "GBP",
+        "reporting_timezone": "Europe/London",
+        "as_of_date": "2011-12-09",
+    }
+    return BothBuilds(build(tests=False, **variables), tables_of_spark(folder, **variables))
+
+
 @pytest.mark.parametrize("mart", list(marts()), ids=lambda mart: mart.name)
+@pytest.mark.parametrize("shop", ["demo_shop", "online_retail_ii"])
 def test_mart_is_equal_on_both_engines(
-    tables: Path, demo: duckdb.DuckDBPyConnection, mart: Mart
+    request: pytest.FixtureRequest, shop: str, mart: Mart
 ) -> None:
     """Decimals and all else exactly, doubles to 1e-9."""
-    assert differences(demo, mart, tables) == []
+    both: BothBuilds = request.getfixturevalue(shop)
+    assert differences(both.duckdb, mart, both.tables) == []
 
 
 def test_a_difference_is_told(tmp_path: Path) -> None:
