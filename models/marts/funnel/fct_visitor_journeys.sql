@@ -6,9 +6,12 @@
     incremental_strategy='changed_rows',
     unique_key='visitor_id',
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
-    on_schema_change='fail'
+    on_schema_change='fail',
+    meta={'slices': 'visitor_id'}
 ) }}
-{% set is_touched = ('in ' ~ touched('visitor_id')) if is_incremental() else 'is not null' %}
+{% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
+{% set in_slice = 'visitor_id is not null and ' ~ in_slice_of_keys('visitor_id') %}
+{% set visitors = in_touched if is_incremental() else in_slice %}
 with
 
 sessions as (
@@ -26,13 +29,13 @@ sessions as (
         case when loyalty_at < purchase_at then loyalty_at else purchase_at end as purchase_at,
         loyalty_at
     from {{ ref('fct_sessions') }}
-    where visitor_id {{ is_touched }}
+    where {{ visitors }}
 ),
 
 order_events as (
     select event_name, visitor_id, session_id, event_at
     from {{ ref('int_order_events_derived') }}
-    where visitor_id {{ is_touched }}
+    where {{ visitors }}
 ),
 
 visits as (
