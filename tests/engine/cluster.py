@@ -33,6 +33,13 @@ SHOWN_MODELS = 30
 # The servers that a build may ask in the place of a driver of its own.
 CONNECT_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 THRIFT_SERVER = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
+# What a session or a Connect client asks for by itself, and a client of a Thrift server cannot.
+SESSION_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.sources.partitionOverwriteMode": "dynamic",
+    "spark.sql.legacy.allowNonEmptyLocationInCTAS": "true",
+}
 
 
 def spark_home() -> Path:
@@ -126,7 +133,7 @@ def cluster(folder: Path, memory: str) -> Iterator[Cluster]:
             process.wait()
 
 
-def write_settings(folder: Path, memory: str) -> Path:
+def write_settings(folder: Path, memory: str, through: str) -> Path:
     """Spark's settings of a build with tables in `folder`, whose driver may be a server.
 
     Gives the folder for SPARK_CONF_DIR.
@@ -146,6 +153,7 @@ def write_settings(folder: Path, memory: str) -> Path:
         "spark.hadoop.javax.jdo.option.ConnectionURL": derby,
         "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -Dderby.system.home={folder}",
         "spark.sql.shuffle.partitions": os.environ.get("CARTWRIGHT_SPARK_PARTITIONS", "4"),
+        **(SESSION_SETTINGS if through == "thrift" else {}),
     }
     (conf / "spark-defaults.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8"
@@ -172,7 +180,7 @@ def serve(running: Cluster, through: str, conf: Path) -> dict[str, str]:
 
 def build(running: Cluster, folder: Path, memory: str, through: str, *arguments: str) -> int:
     """Build on the cluster, with tables in `folder`; gives the exit code."""
-    conf = write_settings(folder, memory)
+    conf = write_settings(folder, memory, through)
     where = {
         **places_in(folder),
         "CARTWRIGHT_SPARK_MASTER": running.master,
