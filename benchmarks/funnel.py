@@ -201,7 +201,7 @@ LEFT_OUT = {
 }
 MADE_HERE = (
     *("base_web__events_set_aside", "base_web__events", "stg_web__events"),
-    *("stg_web__interactions", "int_funnel_events_gathered", "fct_sessions"),
+    *("stg_web__interactions", "fct_sessions"),
 )
 SHOWN = 12  # models of the build, the costliest first
 
@@ -319,12 +319,13 @@ def models(place: Place) -> Counts:
                 started_at,
                 ended_at,
                 event_count,
-                epoch_us(started_at) as visitor_session_number -- tells a visitor's sessions apart
+                row_number() over (partition by anonymous_id order by started_at)
+                    as visitor_session_number
             from sessions
         )
     """)
-    for name in ("stg_web__interactions", "int_funnel_events_gathered"):
-        connection.execute(f"create view {name} as {compiled(place, name)}")
+    name = "stg_web__interactions"
+    connection.execute(f"create view {name} as {compiled(place, name)}")
     entries = compiled(place, "fct_funnel_entries")
     return by_day(
         connection,
