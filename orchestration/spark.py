@@ -26,6 +26,7 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet
+import yaml
 
 from orchestration.lock import Busy, WriterLock
 from orchestration.raw_files import sql_text
@@ -297,6 +298,17 @@ def _missing() -> str | None:
     return None
 
 
+def _shop(variables: str) -> Path | None:
+    """The shop's raw folder: the variable `raw_path`, else CARTWRIGHT_RAW_PATH, as on DuckDB."""
+    try:
+        path = (yaml.safe_load(variables) or {}).get("raw_path")
+    except (yaml.YAMLError, AttributeError) as fault:
+        raise PreparationFailed(
+            f"--vars takes a YAML dictionary, as `{{raw_path: my/folder}}`, not `{variables}`."
+        ) from fault
+    return Path(path).expanduser().resolve() if path else raw_path()
+
+
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m orchestration.spark",
@@ -325,7 +337,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ["CARTWRIGHT_SPARK_RAW"] = str(spark_raw_folder())  # the macros know no other place
     try:
         with WriterLock(spark_warehouse_file()):
-            paths = prepare(spark_raw_folder(), raw_path())
+            paths = prepare(spark_raw_folder(), _shop(options.vars))
             print(f"{len(paths)} raw tables are ready for Spark in {spark_raw_folder()}")
             if options.step == "build":
                 SparkBuild(

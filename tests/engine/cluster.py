@@ -150,6 +150,7 @@ def write_settings(folder: Path, memory: str, through: str) -> Path:
         "spark.eventLog.rolling.enabled": "false",
         "spark.eventLog.compress": "false",
         "spark.sql.warehouse.dir": str(folder / "tables"),
+        "spark.sql.catalogImplementation": "hive",
         "spark.hadoop.javax.jdo.option.ConnectionURL": derby,
         "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -Dderby.system.home={folder}",
         "spark.sql.shuffle.partitions": os.environ.get("CARTWRIGHT_SPARK_PARTITIONS", "4"),
@@ -164,16 +165,18 @@ def write_settings(folder: Path, memory: str, through: str) -> Path:
 def serve(running: Cluster, through: str, conf: Path) -> dict[str, str]:
     """Start a server on the cluster; gives the environment of a build that asks it."""
     port = str(free_port())
-    submit = ("org.apache.spark.deploy.SparkSubmit", "--master", running.master)
-    submit += ("--driver-memory", os.environ.get("CARTWRIGHT_SPARK_MEMORY", "2g"))
+    memory = os.environ.get("CARTWRIGHT_SPARK_MEMORY", "2g")
+    submit = ["org.apache.spark.deploy.SparkSubmit", "--master", running.master]
+    submit += ["--driver-memory", memory]
     if through == "connect":
-        binding = ("--conf", f"spark.connect.grpc.binding.port={port}", "spark-internal")
-        running.start("connect", *submit, "--class", CONNECT_SERVER, *binding, conf=conf)
+        submit += ["--class", CONNECT_SERVER, "--conf", f"spark.connect.grpc.binding.port={port}"]
+        running.start("connect", *submit, "spark-internal", conf=conf)
         running.wait_for("connect", "Spark Connect server started")
         return {"CARTWRIGHT_TARGET": "spark_connect", "SPARK_REMOTE": f"sc://{HOST}:{port}"}
-    binding = ("spark-internal", "--hiveconf", f"hive.server2.thrift.port={port}")
-    binding += ("--hiveconf", f"hive.server2.thrift.bind.host={HOST}")
-    running.start("thrift", *submit, "--class", THRIFT_SERVER, *binding, conf=conf)
+    submit += ["--class", THRIFT_SERVER, "spark-internal"]
+    submit += ["--hiveconf", f"hive.server2.thrift.port={port}"]
+    submit += ["--hiveconf", f"hive.server2.thrift.bind.host={HOST}"]
+    running.start("thrift", *submit, conf=conf)
     running.wait_for("thrift", "HiveThriftServer2 started")
     return {"CARTWRIGHT_SPARK_METHOD": "thrift", "CARTWRIGHT_SPARK_PORT": port}
 

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
+from shops import small_shop, write_tables
 
 from orchestration.spark import main, waiting_for_python, write_handover
 from orchestration.spark_assets import results_of_spark
@@ -145,3 +146,20 @@ def test_a_missing_java_is_one_sentence(
     assert main(["build"]) == 1
     (told,) = capsys.readouterr().err.splitlines()
     assert "Java 17 is needed" in told or "dbt-spark is not installed" in told
+
+
+def test_the_raw_folder_may_be_a_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As on DuckDB, where it goes before CARTWRIGHT_RAW_PATH; what is no YAML is one sentence."""
+    shop, other = tmp_path / "shop", tmp_path / "other"
+    for folder, customer in ((shop, "mine"), (other, "others")):
+        write_tables(folder, small_shop() | {"customers": [{"customer_id": customer}]})
+    places = {"SPARK_RAW": tmp_path / "raw", "SPARK_WAREHOUSE": tmp_path, "RAW_PATH": other}
+    for name, place in places.items():
+        monkeypatch.setenv(f"CARTWRIGHT_{name}", str(place))
+    assert main(["prepare", "--vars", f"raw_path: {shop}"]) == 0
+    found = duckdb.sql(f"select customer_id from '{tmp_path}/raw/customers.parquet'").fetchall()
+    assert found == [("mine",)]
+    assert main(["prepare", "--vars", "raw_path"]) == 1
+    assert capsys.readouterr().err.startswith("--vars takes a YAML dictionary")
