@@ -16,7 +16,7 @@
     {% set touches = config.get('meta', {}).get('touches') or {} %}
     {% if not key and not touches %}
     delete from {{ target }} where {{ scope }};
-    insert into {{ target }} ({{ columns }}) {{ wanted }}
+    insert into {{ target }} ({{ columns }}) {{ wanted }};
     {% else %}
     create or replace temp table rows_in_scope as
     select rowid as target_rowid, {{ columns }} from {{ target }} where {{ scope }};
@@ -32,6 +32,8 @@
         select target_rowid from rows_in_scope
         {{ 'where (' ~ key ~ ') in (select ' ~ key ~ ' from rows_removed)' if key }}
     );
-    insert into {{ target }} ({{ columns }}) select * from rows_added
+    insert into {{ target }} ({{ columns }}) select * from rows_added;
     {% endif %}
+    {# That of a model in Python is no temporary table, and would stay. #}
+    drop table {{ arg_dict.temp_relation }}
 {% endmacro %}
