@@ -17,7 +17,7 @@ as_of as (
 ),
 
 customers as (
-    select customer_id, net_amount / nullif(order_count, 0) as order_amount
+    select customer_id, {{ amount_per('net_amount', 'order_count') }} as order_amount
     from {{ ref('dim_customers') }}
 ),
 
