@@ -5,7 +5,7 @@
     stay; without one all of the scope are. meta.touches maps a kind of key to the column whose values
     in replaced rows, old and new, are noted as touched. All of it happens in one transaction: a
     failure leaves the table and the notes as they were. (Rows with a key are no two alike, so that
-    `except` finds what `except all` does, at a sixth of its cost.)
+    `except` finds what `except all` does, at a fraction of its cost.)
 #}
 {% macro get_incremental_changed_rows_sql(arg_dict) %}
     {% set target, key = arg_dict.target_relation, arg_dict.unique_key %}
