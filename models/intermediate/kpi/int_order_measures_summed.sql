@@ -29,14 +29,15 @@ orders as (
     from {{ ref('fct_orders') }}
 ),
 
--- A customer's orders are numbered without a gap: the one before is the row before.
+-- A customer's orders are numbered without a gap: the one before is the row before. Days are whole
+-- millionths, halves up, so that sums are exact; a cast would round halves as each engine likes.
 orders_spaced as (
     select
         *,
-        {{ microseconds_between(
+        cast(floor({{ microseconds_between(
             'lag(ordered_at) over (partition by customer_id order by customer_order_number)',
             'ordered_at'
-        ) }} / 86400000000e0 as days_since_order
+        ) }} / 86400e0 + 0.5e0) as decimal(22, 0)) * 0.000001 as days_since_order
     from orders
     where customer_order_number is not null
 ),
@@ -93,7 +94,7 @@ gaps as (
         order_date as period_start_date,
         {{ dimension_of_row(dimensions) }},
         count(days_since_order) as gap_count,
-        coalesce(sum(cast(days_since_order as decimal(28, 6))), 0) as gap_days
+        coalesce(sum(days_since_order), 0) as gap_days
     from orders_spaced
     group by {{ dimension_sets(['order_date'], dimensions) }} -- noqa: PRS
 ),
