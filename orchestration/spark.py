@@ -92,9 +92,7 @@ class SparkBuild:
     """One build of everything, in parts; what dbt says of each is kept for one report."""
 
     def __init__(self, variables: str, *, is_full: bool, is_tested: bool) -> None:
-        from dbt.cli.main import dbtRunner
-
-        self._runner = dbtRunner()
+        self._manifest: Any = None
         self._variables = ["--vars", variables] if variables else []
         self._is_full, self._is_tested = is_full, is_tested
         self._started_at = datetime.now(UTC)
@@ -107,10 +105,10 @@ class SparkBuild:
 
     def run(self) -> None:
         """Build, test, hand over; raises BuildFailed at the first part that fails."""
-        manifest = self._invoke("parse")
+        self._manifest = self._invoke("parse")
         self._nodes = {
             unique_id: node
-            for unique_id, node in manifest.nodes.items()
+            for unique_id, node in self._manifest.nodes.items()
             if node.resource_type in ("model", "seed")
         }
         marts: list[Any] = []
@@ -126,7 +124,10 @@ class SparkBuild:
                 write_handover(spark_warehouse_file(), self._marts_folder, marts, invocation_id)
 
     def _invoke(self, *command: str) -> Any:
-        result = self._runner.invoke([*command, "--target", _target(), *self._variables])
+        from dbt.cli.main import dbtRunner
+
+        runner = dbtRunner(manifest=self._manifest)  # so that the project is parsed once
+        result = runner.invoke([*command, "--target", _target(), *self._variables])
         if not result.success:
             raise BuildFailed(str(result.exception or f"dbt {command[0]} failed."))
         return result.result
