@@ -163,21 +163,44 @@ def inspect_parquet(files: list[Path], folder: Path) -> list[FileGroup]:
     """
     groups: dict[tuple[tuple[str, str], ...], list[Path]] = defaultdict(list)
     with duckdb.connect() as connection:
+        alike = _by_footer(connection, files)
 
         def inspect(file: Path) -> None:
             types = _parquet_columns(connection, file, folder, decode=len(files) == 1)
-            groups[tuple(sorted(types.items()))].append(file)
+            groups[tuple(sorted(types.items()))] += alike[file]
 
-        _for_each(files, inspect)
+        _for_each(alike, inspect)
     return [
         FileGroup(
-            [str(file) for file in group],
+            [str(file) for file in sorted(group)],
             dict(types),
-            f"read_parquet({_file_list(group)}, filename='cartwright_file', "
+            f"read_parquet({_file_list(sorted(group))}, filename='cartwright_file', "
             "hive_partitioning=false)",
         )
         for types, group in groups.items()
     ]
+
+
+def _by_footer(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> dict[Path, list[Path]]:
+    """Files whose footers tell of the same columns, by the first of them, all read in one query.
+
+    Each is by itself where one cannot be read, so that each is told what is wrong with it.
+    """
+    try:
+        elements = connection.execute(
+            "select file_name, name, type, type_length, repetition_type, num_children, "
+            "converted_type, scale, precision, logical_type "
+            f"from parquet_schema({_file_list(files)})"
+        ).fetchall()
+    except duckdb.Error:
+        return {file: [file] for file in files}
+    footers: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+    for file_name, *element in elements:
+        footers[file_name].append(tuple(element))
+    alike: dict[tuple[tuple[object, ...], ...], list[Path]] = defaultdict(list)
+    for file in files:
+        alike[tuple(footers[str(file)])].append(file)
+    return {first: [first, *others] for first, *others in alike.values()}
 
 
 def _parquet_columns(
