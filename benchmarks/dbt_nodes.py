@@ -80,8 +80,11 @@ def build(
     known = json.loads((target / "manifest.json").read_text())["nodes"]
     rows = row_counts(Path(environment["CARTWRIGHT_WAREHOUSE"]))
     nodes = {}
+    known[HOOKS] = {"name": HOOKS, "resource_type": "operation", "config": {}}
     for unique_id, lap in json.loads(file.read_text()).items():
-        node = known.get(unique_id, {"name": HOOKS, "resource_type": "operation", "config": {}})
+        if unique_id not in known:  # an exposure or a saved query, of which nothing is built
+            continue
+        node = known[unique_id]
         nodes[node["name"]] = Node(
             name=node["name"],
             kind=node["resource_type"],
