@@ -11,6 +11,7 @@ import duckdb
 import hypothesis
 import pytest
 from metric_flow import Manifest, engine_of, semantic_manifest_of
+from online_retail import SETTINGS, RetailShop, import_sheets
 from warehouses import Build, Dbt
 
 # How fast a machine is says nothing of whether an example is right.
@@ -83,6 +84,18 @@ def demo(build: Build, pytestconfig: pytest.Config) -> duckdb.DuckDBPyConnection
 
 
 @pytest.fixture(scope="session")
+def online_retail_ii(
+    reference_data: Path, build: Build, tmp_path_factory: pytest.TempPathFactory
+) -> RetailShop:
+    """Online Retail II, imported and built once with all of dbt's tests."""
+    source = reference_data / "online_retail_ii"
+    raw = tmp_path_factory.mktemp("online_retail_ii") / "shop"
+    run = import_sheets(source, raw)
+    assert run.returncode == 0, run.stderr
+    return RetailShop(source, raw, run.stdout, build(raw_path=str(raw), **SETTINGS))
+
+
+@pytest.fixture(scope="session")
 def semantic_manifest(dbt: Dbt) -> Manifest:
     """What MetricFlow knows of the project."""
     return semantic_manifest_of(dbt)
@@ -98,7 +111,9 @@ DEMO_SUMMARY = pytest.StashKey[list[str]]()
 # Warehouses that tests of several files share: one process builds each. Other files stay together.
 SHARED_WAREHOUSES = {
     "demo": "demo",
-    "demo_shop": "demo",
+    "demo_on_spark": "demo",
+    "online_retail_ii": "online_retail_ii",
+    "online_retail_ii_on_spark": "online_retail_ii",
     "built": "lives",
     "households": "households",
     "refreshed": "refreshed",
@@ -123,7 +138,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 # These take minutes: they go first, so that no process waits for another at the end.
-LONG_FILES = ("test_refreshes", "test_past_days", "test_online_retail_ii", "test_row_order")
+LONG_FILES = (
+    *("test_parity", "test_refreshes", "test_past_days"),
+    *("test_online_retail_ii", "test_row_order"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

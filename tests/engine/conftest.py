@@ -36,9 +36,20 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def spark_parity() -> None:
-    """Skip where builds on Spark are not asked for, or cannot be made."""
-    if os.environ.get("CARTWRIGHT_SPARK_PARITY") != "1":
-        pytest.skip("CARTWRIGHT_SPARK_PARITY is not 1: builds on Spark take minutes each")
+    """Skip where the shops of .ci/run are not to be built on Spark, or cannot be."""
+    skip_unless_asked("CARTWRIGHT_SPARK_PARITY")
+
+
+@pytest.fixture(scope="session")
+def spark_refreshes() -> None:
+    """Skip where a month is not to be refreshed on Spark, or cannot be."""
+    skip_unless_asked("CARTWRIGHT_SPARK_REFRESHES")
+
+
+def skip_unless_asked(variable: str) -> None:
+    """Skip where builds on Spark are not asked for by a variable, or cannot be made."""
+    if os.environ.get(variable) != "1":
+        pytest.skip(f"{variable} is not 1: builds on Spark take minutes each")
     pytest.importorskip("pyspark", reason="pyspark is not installed: make build-spark sets it up")
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         pytest.skip("Java is missing: Spark needs Java 17")

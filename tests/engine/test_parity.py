@@ -11,11 +11,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from engine.engines import places_in
+from engine.engines import quick_build_in
 from engine.parity import Mart, differences, marts
-from warehouses import PROJECT, Build
-
-IMPORTER = PROJECT / "docs/examples/online-retail-ii/import.py"
+from online_retail import SETTINGS, RetailShop
+from warehouses import PROJECT
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def tables_of_spark(folder: Path, **variables: str) -> Path:
     built = subprocess.run(
         [*command, "--vars", json.dumps(variables)],
         cwd=PROJECT,
-        env={**os.environ, **places_in(folder)},
+        env={**os.environ, **quick_build_in(folder)},
         capture_output=True,
         text=True,
         check=False,
@@ -42,7 +41,7 @@ def tables_of_spark(folder: Path, **variables: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_shop(
+def demo_on_spark(
     spark_parity: None, demo: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory
 ) -> BothBuilds:
     """The demo shop."""
@@ -50,27 +49,19 @@ def demo_shop(
 
 
 @pytest.fixture(scope="session")
-def online_retail_ii(
+def online_retail_ii_on_spark(
     spark_parity: None,
-    reference_data: Path,
-    build: Build,
+    online_retail_ii: RetailShop,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> BothBuilds:
-    """Online Retail II: a million lines of invoices over two years, and no events."""
-    folder = tmp_path_factory.mktemp("spark_retail")
-    importing = [sys.executable, str(IMPORTER), str(reference_data / "online_retail_ii")]
-    subprocess.run([*importing, str(folder / "shop")], check=True, capture_output=True)
-    variables = {
-        "raw_path": str(folder / "shop"),
-        "reporting_currency": "GBP",
-        "reporting_timezone": "Europe/London",
-        "as_of_date": "2011-12-09",
-    }
-    return BothBuilds(build(tests=False, **variables), tables_of_spark(folder, **variables))
+    """A million lines of invoices over two years, and no events."""
+    variables = {"raw_path": str(online_retail_ii.raw), **SETTINGS}
+    tables = tables_of_spark(tmp_path_factory.mktemp("spark_retail"), **variables)
+    return BothBuilds(online_retail_ii.connection, tables)
 
 
 @pytest.mark.parametrize("mart", list(marts()), ids=lambda mart: mart.name)
-@pytest.mark.parametrize("shop", ["demo_shop", "online_retail_ii"])
+@pytest.mark.parametrize("shop", ["demo_on_spark", "online_retail_ii_on_spark"])
 def test_mart_is_equal_on_both_engines(
     request: pytest.FixtureRequest, shop: str, mart: Mart
 ) -> None:

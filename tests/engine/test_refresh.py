@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from engine.engines import places_in
+from engine.engines import quick_build_in
 from engine.parity import differences, marts
 from refresh.months import DAY_COUNT, day_of, make_month
 from warehouses import PROJECT, Dbt
@@ -46,7 +46,7 @@ class SparkShop:
         return subprocess.Popen(
             [*BUILD, *arguments],
             cwd=PROJECT,
-            env={**os.environ, **places_in(self.folder), **settings},
+            env={**os.environ, **quick_build_in(self.folder), **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -88,7 +88,7 @@ def different_marts(shop: SparkShop, dbt: Dbt, name: str, **variables: str) -> l
 
 
 def test_refreshes_on_spark_give_what_one_load_gives(
-    spark_parity: None, dbt: Dbt, tmp_path: Path
+    spark_refreshes: None, dbt: Dbt, tmp_path: Path
 ) -> None:
     """After a kill, missed days and replaced files; then as of a day before."""
     shop, month = SparkShop(tmp_path), make_month(60, seed=1)

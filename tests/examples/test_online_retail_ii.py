@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import random
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from online_retail import IMPORTER, RetailShop, import_sheets
 
-IMPORTER = Path(__file__).resolve().parents[2] / "docs/examples/online-retail-ii/import.py"
 OWN_COSTS = "('AMAZONFEE', 'BANK CHARGES', 'S', 'ADJUST')"
 
 # The figures of the files, in the files' own words. All views but the first are about the union of
@@ -76,27 +75,10 @@ class Warehouse:
 
 
 @pytest.fixture(scope="module")
-def warehouse(
-    reference_data: Path, build: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Warehouse:
-    """Imported by the command that README.md gives, built with all of dbt's tests."""
-    shop = tmp_path_factory.mktemp("online_retail_ii") / "shop"
-    source = reference_data / "online_retail_ii"
-    run = _import(source, shop)
-    assert run.returncode == 0, run.stderr
-    connection = build(
-        raw_path=str(shop),
-        reporting_currency="GBP",
-        reporting_timezone="Europe/London",
-        as_of_date="2011-12-09",
-    )
-    connection.execute(FILE_VIEWS.format(folder=source))
-    return Warehouse(connection, run.stdout)
-
-
-def _import(source: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(IMPORTER), str(source), str(out)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def warehouse(online_retail_ii: RetailShop) -> Warehouse:
+    """Built with all of dbt's tests, beside the files."""
+    online_retail_ii.connection.execute(FILE_VIEWS.format(folder=online_retail_ii.source))
+    return Warehouse(online_retail_ii.connection, online_retail_ii.printed)
 
 
 def test_files_are_the_published_data(warehouse: Warehouse) -> None:
@@ -358,7 +340,7 @@ def _read(folder: Path, table: str, columns: str) -> list[tuple[Any, ...]]:
 def test_small_sheets_follow_the_rules(tmp_path: Path) -> None:
     """One line for the overlap, two for equal rows of a sheet, orders of priced invoices alone."""
     out = tmp_path / "shop"
-    run = _import(_write_sheets(tmp_path / "sheets"), out)
+    run = import_sheets(_write_sheets(tmp_path / "sheets"), out)
     assert run.returncode == 0, run.stderr
     orders = _read(out, "orders", "order_id, ordered_at::text, customer_id, status, country")
     assert orders == [
@@ -395,11 +377,11 @@ def test_small_sheets_follow_the_rules(tmp_path: Path) -> None:
 
 def test_order_of_rows_changes_nothing(tmp_path: Path) -> None:
     """Line numbers and matches come from what lines say: a re-sorted export is the same shop."""
-    _import(_write_sheets(tmp_path / "sheets"), tmp_path / "shop")
+    import_sheets(_write_sheets(tmp_path / "sheets"), tmp_path / "shop")
     rows = FIRST_SHEET.splitlines()
     random.Random(1).shuffle(rows)
     shuffled = _write_sheets(tmp_path / "shuffled", "\n".join(rows), SECOND_SHEET)
-    _import(shuffled, tmp_path / "again")
+    import_sheets(shuffled, tmp_path / "again")
     files = sorted(path.name for path in (tmp_path / "shop").iterdir())
     assert files == [f"{name}.parquet" for name in sorted(_importer().TABLES)]
     for name in files:
@@ -426,7 +408,7 @@ def test_fault_is_one_sentence_and_writes_nothing(
         file.unlink()
     else:
         file.write_text(file.read_text().replace(replaced, by))
-    run = _import(tmp_path / "sheets", tmp_path / "shop")
+    run = import_sheets(tmp_path / "sheets", tmp_path / "shop")
     assert run.returncode == 1
     assert sentence in run.stderr
     assert run.stderr.count("\n") == 1
@@ -438,7 +420,7 @@ def test_folder_of_another_shop_is_left_alone(tmp_path: Path) -> None:
     other = tmp_path / "shop"
     other.mkdir()
     (other / "events.csv").write_text("event_id\n1\n")
-    run = _import(_write_sheets(tmp_path / "sheets"), other)
+    run = import_sheets(_write_sheets(tmp_path / "sheets"), other)
     assert run.returncode == 1
     assert "events.csv" in run.stderr
     assert [path.name for path in other.iterdir()] == ["events.csv"]
