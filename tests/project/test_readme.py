@@ -1,8 +1,10 @@
-"""What the README tells a newcomer to type works as it stands there."""
+"""What the README tells a newcomer to type works as it stands there; links lead somewhere."""
 
 import re
+from pathlib import Path
 
 import duckdb
+import pytest
 from warehouses import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -16,11 +18,18 @@ def test_example_query_runs_on_the_marts(demo: duckdb.DuckDBPyConnection) -> Non
         assert cursor.execute(query).fetchall()
 
 
-def test_linked_pages_and_make_targets_exist() -> None:
-    """A link or command that leads nowhere costs the reader's trust."""
-    links = re.findall(r"\]\(([^):]+)\)", README)
-    assert links
-    assert not [link for link in links if not (PROJECT / link).exists()]
+PAGES = (PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link that leads nowhere costs the reader's trust."""
+    links = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_make_targets_exist() -> None:
+    """Nor may a command."""
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^make (\w+)", README, flags=re.MULTILINE))
     assert {"build", "test"} <= targets
