@@ -1,6 +1,6 @@
 -- Grain: one row per KPI, mature period and part: what the periods alike before it come to.
 -- Those are the last ones of the same weekday without a retail event, of which the lowest and the
--- highest are left out (docs/decisions/0017-kpis.md). Channels and devices are compared by the week.
+-- highest are left out (docs/decisions/0017-kpis.md). Channels and devices are compared by week.
 with
 
 definitions as (
