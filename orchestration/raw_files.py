@@ -194,12 +194,13 @@ def _by_footer(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> dict
         ).fetchall()
     except duckdb.Error:
         return {file: [file] for file in files}
-    footers: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+    footers: dict[str, list[tuple[object, ...]]] = {}
     for file_name, *element in elements:
-        footers[file_name].append(tuple(element))
+        footers.setdefault(file_name, []).append(tuple(element))
     alike: dict[tuple[tuple[object, ...], ...], list[Path]] = defaultdict(list)
     for file in files:
-        alike[tuple(footers[str(file)])].append(file)
+        # Without its footer, had DuckDB another name for it, a file would be alike to itself alone.
+        alike[tuple(footers.get(str(file), [(file,)]))].append(file)
     return {first: [first, *others] for first, *others in alike.values()}
 
 
