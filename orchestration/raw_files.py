@@ -199,7 +199,7 @@ def _by_footer(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> dict
         footers.setdefault(file_name, []).append(tuple(element))
     alike: dict[tuple[tuple[object, ...], ...], list[Path]] = defaultdict(list)
     for file in files:
-        # Without its footer, had DuckDB another name for it, a file would be alike to itself alone.
+        # One that DuckDB should name otherwise is alike to itself alone.
         alike[tuple(footers.get(str(file), [(file,)]))].append(file)
     return {first: [first, *others] for first, *others in alike.values()}
 
