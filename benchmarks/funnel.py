@@ -78,7 +78,7 @@ ONE_OF_COPIES = """
     ) = 1
 """
 # Ids that may be there twice are found by a hash of id and day, equal neighbours in an order of all
-# hashes, which takes half of a hash table of them. Of their few rows, which are compared as they
+# hashes, quicker than a hash table of them. Of their few rows, which are compared as they
 # are, those that do not count are told by where they stand.
 DROPPED = f"""
     ids_suspected as materialized (
