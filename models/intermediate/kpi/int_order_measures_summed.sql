@@ -30,7 +30,7 @@ orders as (
 ),
 
 -- A customer's orders are numbered without a gap: the one before is the row before. Days are whole
--- millionths, halves up, so that sums are exact: a cast rounds some halves down, and not everywhere.
+-- millionths, halves up, so that sums are exact: a cast of a double rounds some halves down.
 orders_spaced as (
     select
         *,
