@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,13 @@ class Macros:
         implementation: Callable[..., str] = getattr(self._module, f"{self._engine}__{name}")
         return implementation
 
-    @property
+    @cached_property
     def _module(self) -> Any:
         return self._environment.from_string(self._source).module
 
     def render(self, sql: str) -> str:
         """The SQL of a text with macros."""
-        return self._environment.from_string(self._source + "\n" + sql).render().strip()
+        return self._environment.from_string(sql).render(vars(self._module)).strip()
 
 
 class DuckDB:
