@@ -125,7 +125,10 @@ def targets(bench: Bench) -> Iterator[Target]:
     for contest in bench.funnel:
         of = f"{contest.events:,} events: sessions and funnel"
         for ours in ("models", "buckets"):
-            for other, times in (("polars", 1), ("pandas", 1), ("windows", 4)):
+            for other, times in (
+                *(("polars", 1), ("pandas", 1)),
+                *(("windows", 4), ("tables", 4)),
+            ):
                 ratios = contest.ratio(other, ours)
                 yield Target(f"{of}, {other} / {ours}", times, *ratios, is_at_least=True)
     if bench.refreshes:
