@@ -139,7 +139,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 # These take minutes: they go first, so that no process waits for another at the end.
 LONG_FILES = (
-    "test_parity",
     "test_refreshes",
     "test_past_days",
     "test_online_retail_ii",

@@ -18,9 +18,7 @@ Same = Callable[..., list[Row]]
 @pytest.fixture(scope="session")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One Spark session for all tests; they are skipped where there is no Spark."""
-    pytest.importorskip("pyspark", reason="pyspark is not installed: make build-spark sets it up")
-    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        pytest.skip("Java is missing: Spark needs Java 17")
+    skip_without_spark()
     before = os.environ.get("TZ")
     os.environ["TZ"] = "UTC"  # pyspark gives times in the process's zone
     time.tzset()
@@ -35,8 +33,14 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def spark_installed() -> None:
+    """Skip where there is no Spark."""
+    skip_without_spark()
+
+
+@pytest.fixture(scope="session")
 def spark_parity() -> None:
-    """Skip where the shops of .ci/run are not to be built on Spark, or cannot be."""
+    """Skip where whole shops are not to be built on Spark, or cannot be."""
     skip_unless_asked("CARTWRIGHT_SPARK_PARITY")
 
 
@@ -50,6 +54,11 @@ def skip_unless_asked(variable: str) -> None:
     """Skip where builds on Spark are not asked for by a variable, or cannot be made."""
     if os.environ.get(variable) != "1":
         pytest.skip(f"{variable} is not 1: builds on Spark take minutes each")
+    skip_without_spark()
+
+
+def skip_without_spark() -> None:
+    """Skip where Spark cannot be started."""
     pytest.importorskip("pyspark", reason="pyspark is not installed: make build-spark sets it up")
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         pytest.skip("Java is missing: Spark needs Java 17")
