@@ -29,6 +29,7 @@ from project.rules import (
     grain_is_tested,
     groups_have_no_circle,
     intermediate_is_private_to_its_group,
+    lines_are_short,
     macros_are_short,
     marts_keep_their_promises,
     models_read_by_ref,
@@ -330,6 +331,13 @@ BROKEN: list[tuple[Rule, Change, str]] = [
         macros_are_short,
         put("converted", sql="{% macro converted(amount) %}\n" + "1\n" * 40),
         "converted",
+    ),
+    (
+        lines_are_short,
+        lambda project: project.files.update(
+            {"models/marts/core/fct_orders.sql": "1\n" + "-" * 101}
+        ),
+        "models/marts/core/fct_orders.sql:2",
     ),
     (
         engines_are_named_in_macros_engine_alone,

@@ -47,8 +47,8 @@ events as (
     'add_shipping_info_at', 'add_payment_info_at', 'purchase_event_at'
 ] %}
 {% set counts = [
-    'event_count', 'page_view_count', 'interaction_count', 'product_view_count', 'add_to_cart_count',
-    'page_load_count', 'page_load_ms', 'engaged_ms'
+    'event_count', 'page_view_count', 'interaction_count', 'product_view_count',
+    'add_to_cart_count', 'page_load_count', 'page_load_ms', 'engaged_ms'
 ] %}
 
 buckets as (

@@ -45,7 +45,9 @@ refunded_lines as (
                 )
         end as asked_quantity,
         {{ proportion_to_cent(
-            'refunds.refund_amount', 'lines.weight', 'sum(lines.weight) over (partition by refunds.refund_id)'
+            'refunds.refund_amount',
+            'lines.weight',
+            'sum(lines.weight) over (partition by refunds.refund_id)'
         ) }} as refund_share,
         row_number() over (
             partition by refunds.refund_id order by lines.weight desc, lines.line_number

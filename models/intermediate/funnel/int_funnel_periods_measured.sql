@@ -7,7 +7,8 @@
     unique_key='funnel_period_step_id',
     incremental_predicates=[
         "(period = 'week' and period_start_date in " ~ touched_periods('entry_date', 'week')
-        ~ " or period = 'month' and period_start_date in " ~ touched_periods('entry_date', 'month') ~ ")"
+        ~ " or period = 'month' and period_start_date in "
+        ~ touched_periods('entry_date', 'month') ~ ")"
     ]
 ) }}
 {% set shares = [0.25, 0.5, 0.75, 0.9] %}

@@ -1,6 +1,6 @@
--- Grain: one row per event row that is rejected or shares its event_id in a UTC day, with a verdict.
--- Few: base_web__events reads all others straight from the raw files. A row whose time cannot be
--- read has no day: it is judged with the file that it came in.
+-- Grain: one row per event row that is rejected or shares its event_id in a UTC day.
+-- Each has a verdict. Few: base_web__events reads all others straight from the raw files. A row
+-- whose time cannot be read has no day: it is judged with the file that it came in.
 -- depends_on: {{ ref('base_web__days_touched') }}
 {{ config(
     materialized='incremental',
