@@ -5,27 +5,17 @@
     with four times as many, as each reads all events. What the engine is told of a slice are variables of its
     session; the same query without them is about all.
 #}
-{% macro duckdb__create_table_as(
-    temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none
-) %}
-    {% set created = dbt.duckdb__create_table_as(
-        temporary, relation, compiled_code, language, partitioned_by=partitioned_by, sorted_by=sorted_by
-    ) %}
-    {% set by = (config.get('meta') or {}).get('slices') %}
-    {% if temporary or not by %}{{ return(created) }}{% endif %}
-    {% for slice in slices_of(by) %}
+{% macro by_slices(first, query, next=none) %}
+    {% set slices = slices_of((config.get('meta') or {}).get('slices')) %}
+    {% for slice in slices %}
     {% for name, value in slice.items() %}
     set variable {{ name }} = {{ value }};
     {% endfor %}
-    {% if loop.first %}
-    {{ created }};
-    {% else %}
-    insert into {{ relation }} by name (
-    {{ compiled_code }}
+    {{ (next or first) if not loop.first else first }} (
+    {{ query }}
     );
-    {% endif %}
     {% endfor %}
-    {% for name in ['slice_from', 'slice_to', 'slice_count', 'slice'] %}
+    {% for name in slices[0] %}
     reset variable {{ name }};
     {% endfor %}
 {% endmacro %}
@@ -36,6 +26,7 @@
     No ref: as_of_date comes from these days, and every event from as_of_date.
 #}
 {% macro slices_of(by) %}
+    {% if not by %}{{ return([{}]) }}{% endif %}
     {% set size = var('events_per_slice') * (1 if by == 'utc_date' else 4) %}
     {% set days -%}
         select utc_date, floor((sum(event_count) over (order by utc_date) - 1) / {{ size }}) as slice

@@ -34,6 +34,6 @@
     );
     insert into {{ target }} ({{ columns }}) select * from rows_added;
     {% endif %}
-    {# That of a model in Python is no temporary table, and would stay. #}
+    {# Temporary tables last as long as the connection, which is that of the whole build. #}
     drop table {{ arg_dict.temp_relation }}
 {% endmacro %}

@@ -35,6 +35,7 @@ CALLED_BY_DBT = (
     "generate_schema_name",
     "should_full_refresh",
     "create_table_as",
+    "create_view_as",
     "dbt_spark_validate_get_incremental_strategy",
     "get_assert_columns_equivalent",
     "get_select_subquery",
