@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 # What is imported is compiled then: to compile all of it here would take a minute more.
-PIP_INSTALL := pip install --quiet --disable-pip-version-check --require-hashes --no-compile
+PIP_INSTALL := pip install --progress-bar off --disable-pip-version-check --require-hashes --no-compile
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
@@ -78,18 +78,18 @@ clean: ## Remove what was built; the environment stays
 	@touch $@
 
 .venv/.ready: .venv/.python requirements.txt
-	@echo "Setting up .venv (once; about a minute) ..."
+	@echo "Setting up .venv (once; a minute or two) ..."
 	@$(BIN)/$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
 .venv/.ready-dev: .venv/.python requirements-dev.txt
-	@echo "Setting up .venv with the test tools (once; about a minute) ..."
+	@echo "Setting up .venv with the test tools (once; a minute or two) ..."
 	@$(BIN)/$(PIP_INSTALL) -r requirements-dev.txt
 	@touch .venv/.ready $@
 
 .venv/.ready-spark: .venv/.ready requirements-spark.txt
 	@java -version > /dev/null 2>&1 || { echo "Java 17 is needed for Spark: install it (apt-get install openjdk-17-jre-headless)" >&2; exit 1; }
-	@echo "Adding Spark to .venv (once; about a minute) ..."
+	@echo "Adding Spark to .venv (once; a minute or two) ..."
 	@$(BIN)/$(PIP_INSTALL) -r requirements-spark.txt
 	@touch $@
 

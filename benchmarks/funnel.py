@@ -21,8 +21,8 @@ The formulations:
               which checks all of the raw contract and knows any funnel
     buckets   the same formulation for this work alone, one script
     windows   row_number, lag, running sum, a window minimum for each step, all in one statement
-    tables    the same windows as dbt projects have them: a table each for the events that count,
-              the same with their session's number, and sessions with their steps
+    tables    the same windows as dbt projects have them: a table of the events that count, with all
+              their columns; one of the same with their session; one of sessions with their steps
     pandas    the same work in pandas, devices as codes
     polars    the same work in Polars, devices as codes, the faster of its engines for each part
 
@@ -66,9 +66,7 @@ SCAN = """
 # What counts of the raw events; copies are looked at among themselves alone.
 READ = """
     rows_read as not materialized (
-        select
-            event_id, anonymous_id, event_at, event_name, page_type, is_bot,
-            file_index, file_row_number
+        select {columns}
         from read_parquet('{raw}/events/*/*.parquet', hive_partitioning = false)
         where event_id is not null and anonymous_id is not null and event_at < timestamp '{until}'
     )
@@ -229,9 +227,9 @@ class Place(NamedTuple):
         """The UTC time at which what as_of_date knows ends."""
         return datetime.fromisoformat((self.scratch / "until").read_text())
 
-    def read(self) -> str:
+    def read(self, columns: str = f"{', '.join(COLUMNS)}, file_index, file_row_number") -> str:
         """The CTE that reads the raw events."""
-        return READ.format(raw=self.raw, until=self.until)
+        return READ.format(columns=columns, raw=self.raw, until=self.until)
 
 
 @dataclass(frozen=True)
@@ -275,9 +273,14 @@ class Contest:
 
 
 def connect(place: Place, *, with_warehouse: bool = False) -> duckdb.DuckDBPyConnection:
-    """A database in memory; if asked to, the built warehouse beside it, as dbt would have it."""
+    """A new database in a file; or one in memory, and the built warehouse as dbt would have it."""
     connection = costs.connect()
     connection.execute(f"set temp_directory = '{place.scratch}/spilled'")
+    if not with_warehouse:
+        file = place.scratch / "formulation.duckdb"
+        file.unlink(missing_ok=True)
+        connection.execute(f"attach '{file}' as formulation")
+        connection.execute("use formulation")
     if with_warehouse:
         connection.execute(f"attach '{place.warehouse}' as cartwright (read_only)")
     return connection
@@ -464,15 +467,13 @@ def windows(place: Place) -> Counts:
 
 
 def tables(place: Place) -> Counts:
-    """The same windows over a table of events, which then get their session as a table again."""
+    """The same windows over a table of events, which get their session as one more table."""
     connection = connect(place)
     connection.execute(f"""
         create table events as
-        with {place.read()},
+        with {place.read("*")},
         rows_kept as (from rows_read {ONE_OF_COPIES})
-        select
-            event_id, anonymous_id, event_at, event_name, page_type,
-            {STEP.format(name="lower(event_name)")} as step
+        select *, {STEP.format(name="lower(event_name)")} as step
         from rows_kept
         where not coalesce(is_bot, false)
     """)
