@@ -106,11 +106,12 @@
 
 {# A contract that is kept is seen in one question; of one that is not, dbt tells what it always does. #}
 {% macro duckdb__get_assert_columns_equivalent(sql) %}
-    {% set found, agreed = '(describe (' ~ sql ~ '))', '(describe (' ~ get_empty_schema_sql(model.columns) ~ '))' %}
     {% set differences -%}
         select 1
-        from {{ found }} as found
-        full join {{ agreed }} as agreed
+        from (describe (
+            {{ sql }}
+        )) as found
+        full join (describe ({{ get_empty_schema_sql(model.columns) }})) as agreed
             on lower(found.column_name) = lower(agreed.column_name) and found.column_type = agreed.column_type
         where found.column_name is null or agreed.column_name is null
     {%- endset %}
