@@ -30,6 +30,8 @@ class Dbt:
         self._runner_class = dbtRunner
         self._folder = folder
         self._manifest: Any = None
+        self.messages: list[str] = []  # what the last run warned of, and its errors
+        self.parse_messages: list[str] = []
 
     @property
     def target(self) -> Path:
@@ -41,7 +43,7 @@ class Dbt:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
         os.environ["CARTWRIGHT_WAREHOUSE"] = str(warehouse)
-        messages: list[str] = []
+        self.messages = messages = []
 
         def note(event: Any) -> None:
             if event.info.level in ("error", "warn"):
@@ -99,4 +101,5 @@ class Dbt:
             self._manifest = self.run(
                 "parse", warehouse=self._folder / "cartwright.duckdb", variables={}
             )
+            self.parse_messages = self.messages
         return self._manifest

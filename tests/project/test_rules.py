@@ -45,6 +45,12 @@ def test_warehouse_keeps_the_rule(rule: Rule, built_project: Project) -> None:
     expect_none(rule, built_project)
 
 
+def test_dbt_warns_of_nothing(dbt: Any) -> None:
+    """What every user would read before each build, from the first one on."""
+    dbt.parse()
+    assert dbt.parse_messages == []
+
+
 def test_exceptions_are_of_rules() -> None:
     """An exception under a misspelt rule would be read by nobody."""
     names = {rule.__name__ for rule in (*RULES, *RULES_OF_COLUMNS)}
