@@ -7,10 +7,7 @@
 #}
 {% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {% if model.language == 'python' %}
-        {% do run_query('drop table if exists ' ~ table_of_python()) %}
-        {% call statement('python', language='python') %}
-        {{- py_write_table(false, table_of_python(), compiled_code) -}}
-        {% endcall %}
+        {% call statement('python', language='python') %}{{ python_into_table() }}{% endcall %}
     {% endif %}
     {{ return(replaced_relation(this.incorporate(type='table'))) }}
 {% endmaterialization %}
@@ -23,10 +20,7 @@
 
 {% materialization incremental, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {% if model.language == 'python' %}
-        {% do run_query('drop table if exists ' ~ table_of_python()) %}
-        {% call statement('python', language='python') %}
-        {{- py_write_table(false, table_of_python(), compiled_code) -}}
-        {% endcall %}
+        {% call statement('python', language='python') %}{{ python_into_table() }}{% endcall %}
     {% endif %}
     {% set target_relation = this.incorporate(type='table') %}
     {{ return(changed_relation(target_relation) if is_incremental() else replaced_relation(target_relation)) }}

@@ -54,6 +54,13 @@
 {% endmacro %}
 
 
+{# The program of a model in Python, which writes that table; what a killed build has left of it is dropped. #}
+{% macro python_into_table() %}
+    {% do run_query('drop table if exists ' ~ table_of_python()) %}
+    {{ return(py_write_table(false, table_of_python(), compiled_code)) }}
+{% endmacro %}
+
+
 {# The select of the model's rows. #}
 {% macro query_of_model() %}
     {{ return('select * from ' ~ table_of_python() if model.language == 'python' else compiled_code) }}
