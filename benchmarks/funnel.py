@@ -276,13 +276,13 @@ def connect(place: Place, *, with_warehouse: bool = False) -> duckdb.DuckDBPyCon
     """A new database in a file; or one in memory, and the built warehouse as dbt would have it."""
     connection = costs.connect()
     connection.execute(f"set temp_directory = '{place.scratch}/spilled'")
-    if not with_warehouse:
+    if with_warehouse:
+        connection.execute(f"attach '{place.warehouse}' as cartwright (read_only)")
+    else:
         file = place.scratch / "formulation.duckdb"
         file.unlink(missing_ok=True)
         connection.execute(f"attach '{file}' as formulation")
         connection.execute("use formulation")
-    if with_warehouse:
-        connection.execute(f"attach '{place.warehouse}' as cartwright (read_only)")
     return connection
 
 
