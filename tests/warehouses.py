@@ -15,19 +15,42 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 Build = Callable[..., duckdb.DuckDBPyConnection]
+# Of `dbt build`: models and seeds alone, for speed.
+NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 class BuildFailed(AssertionError):
     """A dbt invocation that did not succeed; the message is what dbt told."""
 
 
+def invoke(*arguments: str, manifest: Any = None) -> tuple[Any, list[str]]:
+    """Run dbt in this process; its result, and what it warned of and its errors."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    messages: list[str] = []
+
+    def note(event: Any) -> None:
+        if event.info.level in ("error", "warn"):
+            messages.append(event.info.msg)
+
+    # A line for each statement takes as long as some models do; messages are noted.
+    quiet = ("--quiet", "--log-level", "none", "--log-level-file", "none")
+    runner = dbtRunner(manifest=manifest, callbacks=[note])
+    # dbt-duckdb leaves the event loops that it makes for models in Python open.
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        result = runner.invoke([*quiet, *arguments])
+        # dbt-duckdb keeps the file open for a next invocation: let others read it.
+        close_all: Any = DuckDBConnectionManager.close_all_connections
+        close_all()
+        gc.collect()
+    return result, messages
+
+
 class Dbt:
     """dbt in this process: `parse` once, then each build takes a second or two."""
 
     def __init__(self, folder: Path) -> None:
-        from dbt.cli.main import dbtRunner
-
-        self._runner_class = dbtRunner
         self._folder = folder
         self._manifest: Any = None
         self.messages: list[str] = []  # what the last run warned of, and its errors
@@ -40,50 +63,18 @@ class Dbt:
 
     def run(self, *arguments: str, warehouse: Path, variables: dict[str, Any]) -> Any:
         """Run one dbt command on `warehouse`; raises BuildFailed with dbt's own messages."""
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
         os.environ["CARTWRIGHT_WAREHOUSE"] = str(warehouse)
-        self.messages = messages = []
-
-        def note(event: Any) -> None:
-            if event.info.level in ("error", "warn"):
-                messages.append(event.info.msg)
-
-        runner = self._runner_class(
+        result, self.messages = invoke(
+            *arguments,
+            *("--project-dir", str(PROJECT), "--profiles-dir", str(self._profiles())),
+            *("--target-path", str(self.target), "--log-path", str(self._folder / "logs")),
+            # Parsing writes the artifacts; that builds write them again, nobody asks.
+            "--write-json" if arguments[0] == "parse" else "--no-write-json",
+            *("--vars", json.dumps(variables)),
             manifest=self._manifest,
-            callbacks=[note],
         )
-        # dbt-duckdb leaves the event loops that it makes for models in Python open.
-        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-            result = runner.invoke(
-                [
-                    "--quiet",
-                    *arguments,
-                    "--project-dir",
-                    str(PROJECT),
-                    "--profiles-dir",
-                    str(self._profiles()),
-                    "--target-path",
-                    str(self.target),
-                    "--log-path",
-                    str(self._folder / "logs"),
-                    # A line for each statement takes as long as some models do; messages are noted.
-                    "--log-level",
-                    "none",
-                    "--log-level-file",
-                    "none",
-                    # Parsing writes the artifacts; that builds write them again, nobody asks.
-                    "--write-json" if arguments[0] == "parse" else "--no-write-json",
-                    "--vars",
-                    json.dumps(variables),
-                ]
-            )
-            # dbt-duckdb keeps the file open for a next invocation: let others read it.
-            close_all: Any = DuckDBConnectionManager.close_all_connections
-            close_all()
-            gc.collect()
         if not result.success:
-            raise BuildFailed("\n".join(messages) or str(result.exception))
+            raise BuildFailed("\n".join(self.messages) or str(result.exception))
         return result.result
 
     def _profiles(self) -> Path:

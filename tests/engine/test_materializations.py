@@ -5,17 +5,15 @@ A project of a few models with the macros of this one.
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from warehouses import PROJECT
+from warehouses import PROJECT, invoke
 
 MACROS = ("materializations", "relations", "slices")
 DBT_PROJECT = {
@@ -55,28 +53,12 @@ class SmallProject:
 
     def build(self) -> str:
         """What dbt says of a build that is not well."""
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
-
-        told: list[str] = []
-
-        def note(event: Any) -> None:
-            if event.info.level in ("error", "warn"):
-                told.append(event.info.msg)
-
-        folder = str(self.folder)
-        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-            dbtRunner(callbacks=[note]).invoke(
-                [
-                    *("--quiet", "--no-use-colors", "run", "--project-dir", folder),
-                    *("--profiles-dir", folder, "--target-path", str(self.folder / "target")),
-                    *("--log-path", folder, "--log-level", "none", "--log-level-file", "none"),
-                ]
-            )
-            close_all: Any = DuckDBConnectionManager.close_all_connections
-            close_all()
-            gc.collect()
-        return "\n".join(told)
+        folder, target = str(self.folder), str(self.folder / "target")
+        _, messages = invoke(
+            *("--no-use-colors", "run", "--project-dir", folder, "--profiles-dir", folder),
+            *("--target-path", target, "--log-path", folder),
+        )
+        return "\n".join(messages)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query of the warehouse."""

@@ -20,13 +20,12 @@ from engine.engines import quick_build_in
 from engine.parity import Mart, differences, marts
 from online_retail import SETTINGS, RetailShop
 from refresh.months import DAY_COUNT, make_month
-from warehouses import PROJECT, Build
+from warehouses import NO_TESTS, PROJECT, Build
 
 CORE = (
     *("dim_customers", "fct_order_lines", "fct_orders", "fct_refunds"),
     *("fct_funnel_entries", "fct_order_touchpoints", "fct_sessions"),
 )
-NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 @dataclass(frozen=True)

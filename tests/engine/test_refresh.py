@@ -18,7 +18,7 @@ import duckdb
 from engine.engines import quick_build_in
 from engine.parity import differences, marts
 from refresh.months import DAY_COUNT, day_of, make_month
-from warehouses import PROJECT, Dbt
+from warehouses import NO_TESTS, PROJECT, Dbt
 
 LAST = DAY_COUNT - 1
 KILLED_AT = "int_sessions_identified"
@@ -76,9 +76,8 @@ def different_marts(shop: SparkShop, dbt: Dbt, name: str, **variables: str) -> l
     """How the marts differ from those of one build on DuckDB of the same folder."""
     warehouse = shop.folder / name / "cartwright.duckdb"
     warehouse.parent.mkdir()
-    no_tests = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
     raw = {"raw_path": str(shop.raw), **variables}
-    dbt.run("build", *no_tests, warehouse=warehouse, variables=raw)
+    dbt.run("build", *NO_TESTS, warehouse=warehouse, variables=raw)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         return [
             f"{mart.name} {fault}"

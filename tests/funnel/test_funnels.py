@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from random_devices import MICROSECOND, Household, as_tables, delivered, make_households
 from session_ledger import Event, Ledger, Order, end_of_day
 from shops import PROJECT, Row, dicts, small_shop, write_csv, write_tables
-from warehouses import BuildFailed, Dbt
+from warehouses import NO_TESTS, BuildFailed, Dbt
 
 from orchestration.funnels import funnel_faults
 
@@ -203,7 +203,7 @@ class Models:
     def __init__(self, dbt: Dbt, shop: Path, warehouse: Path) -> None:
         results = dbt.run(
             "build", "--select", "+fct_funnel_entries",
-            "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
+            *NO_TESTS,
             warehouse=warehouse, variables={"raw_path": str(shop)},
         ).results  # fmt: skip
         nodes = [result.node for result in results]

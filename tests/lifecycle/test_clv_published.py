@@ -28,7 +28,7 @@ from lifecycle.purchase_data import (
 )
 from numpy.typing import NDArray
 from shops import dicts, item, mart_rows, write_tables
-from warehouses import PROJECT, Dbt
+from warehouses import NO_TESTS, PROJECT, Dbt
 
 from orchestration.purchase_models import (
     PurchaseParameters,
@@ -305,7 +305,7 @@ def test_refresh_gives_what_a_build_from_nothing_does_and_leaves_past_days_alone
         "lifecycle_history_months": 2,
     }
     refreshed, fresh = (tmp_path / name / "cartwright.duckdb" for name in ("refreshed", "fresh"))
-    arguments = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+    arguments = ("build", *NO_TESTS)
     marts = ("fct_customer_clv", "fct_clv_model_fits")
     dbt.run(*arguments, warehouse=refreshed, variables=variables | {"as_of_date": "2024-05-31"})
     before = _rows_by_day(refreshed, marts)

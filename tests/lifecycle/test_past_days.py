@@ -18,12 +18,11 @@ import duckdb
 import pytest
 from lifecycle.lives import ZONE, Lives, last_of_month, make_lives, months_between
 from shops import write_tables
-from warehouses import Dbt
+from warehouses import NO_TESTS, Dbt
 
 SEED = 20230301
 FIRST_DAY, LAST_DAY = date(2023, 3, 1), date(2023, 11, 29)
 END = date(2023, 12, 31)
-QUICKLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 # Models are fitted, judged and served for a shop of this size too, from its first months on.
 ELIGIBLE = {
     "clv_minimum_customers": 100,
@@ -84,7 +83,7 @@ class PastDays:
         self.dbt.run(
             *("build", "--select", *(f"+{mart}" for mart in self.marts)),
             *(("--exclude", exclude) if exclude else ()),
-            *QUICKLY,
+            *NO_TESTS,
             warehouse=warehouse,
             variables={"raw_path": str(raw), "as_of_date": str(as_of_date), **ELIGIBLE},
         )

@@ -27,7 +27,7 @@ from broken_rows import (
     valid_value,
 )
 from shops import Row, dicts, mart_rows, marts, small_shop, write_csv, write_tables
-from warehouses import Build, BuildFailed, Dbt
+from warehouses import NO_TESTS, Build, BuildFailed, Dbt
 
 LOAD_DATE = "2024-01-04"
 AS_OF = "2024-01-03"
@@ -36,7 +36,6 @@ LINES = (
     b"A,2024-01-01T10:00:00Z,paid\nB,2024-01-02T10:00:00Z,shipped\nC,2024-01-03T10:00:00Z,paid\n"
 )
 REPORTS = "+agg_load_report +fct_rejected_rows"
-NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 Damage = Callable[[Path], object]
 
 

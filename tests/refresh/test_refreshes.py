@@ -19,12 +19,11 @@ import duckdb
 import pytest
 from refresh.months import DAY_COUNT, Month, day_of, make_month
 from shops import PROVENANCE, Row
-from warehouses import Dbt
+from warehouses import NO_TESTS, Dbt
 
 LAST = DAY_COUNT - 1
 LATE_EVENT_DAYS = 3
 # Without dbt's own tests, which take as long as a model does.
-QUICKLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 # The incremental models and what they need. All others are built from nothing every time: to build
 # them too at each step would take half as long again, so only the two main schedules do.
 REFRESH_ALONE = ("--select", "+config.materialized:incremental")
@@ -52,7 +51,7 @@ class Warehouse:
         self.dbt.run(
             "build",
             *arguments,
-            *QUICKLY,
+            *NO_TESTS,
             warehouse=self.path,
             variables={"raw_path": str(self.raw), **variables},
         )
