@@ -1,12 +1,13 @@
 # Everything runs from the virtual environment .venv, which the first target that needs it sets up.
 PYTHON ?= python3.11
 BIN := .venv/bin
-# What is imported is compiled then: to compile all of it here would take a minute more.
-PIP_INSTALL := pip install --progress-bar off --disable-pip-version-check --require-hashes --no-compile
+# What is imported is compiled then: to compile all of it here would take a minute more. The locks name all that is
+# needed, so that pip has nothing to look for.
+PIP_INSTALL := pip install --progress-bar off --disable-pip-version-check --require-hashes --no-deps --no-compile
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-spark test dagster dashboard superset docs lint demo-data bench lock clean
+.PHONY: help build build-spark test dagster dashboard superset docs lint lint-python lint-sql demo-data bench lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,8 +45,13 @@ dagster: .venv/.ready ## Refresh every day: Dagster, its schedule on, its UI on 
 
 lint: .venv/.ready-dev ## Check the style of SQL and Python
 	@echo "ruff, mypy, sqlfluff ..."
+	@$(MAKE) --no-print-directory --jobs 2 lint-python lint-sql
+
+lint-python: .venv/.ready-dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
+
+lint-sql: .venv/.ready-dev
 	@CARTWRIGHT_WAREHOUSE=target/lint/cartwright.duckdb DBT_TARGET_PATH=target/lint PYTHONWARNINGS=ignore \
 		$(BIN)/sqlfluff lint --quiet --processes 2 --disable-progress-bar models tests/singular
 
