@@ -1,6 +1,6 @@
 """A past day is what it was: states are the same whatever came after, and however they are built.
 
-Of every mart that holds states by as_of_date, whichever those are, each row of twelve random days
+Of every mart that holds states by as_of_date, whichever those are, each row of eight random days
 is compared with what was built on that day, when the shop knew no more. The same builds, one after
 the other on one warehouse, show that a refresh gives what a build from nothing gives.
 """
@@ -33,12 +33,12 @@ SHOWN = 3
 
 
 def random_days() -> list[date]:
-    """Twelve days in order, three of them ends of months."""
+    """Eight days in order, three of them ends of months."""
     rng = random.Random(SEED)
     ends = [last_of_month(month) for month in months_between(FIRST_DAY, LAST_DAY)][:-1]
     days = [FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days)]
     others = [day for day in days if day not in ends]
-    return sorted(rng.sample(ends, 3) + rng.sample(others, 9))
+    return sorted(rng.sample(ends, 3) + rng.sample(others, 5))
 
 
 DAYS = random_days()
@@ -139,7 +139,7 @@ def lifecycle_marts(manifest: Any) -> Iterable[str]:
 
 @pytest.fixture(scope="module")
 def past(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> PastDays:
-    """The twelve days, built one after the other on one warehouse, of what was known by then."""
+    """The eight days, built one after the other on one warehouse, of what was known by then."""
     past = PastDays(
         dbt,
         tmp_path_factory.mktemp("past days"),
@@ -178,7 +178,7 @@ def test_the_shop_and_the_marts_are_worth_the_test(past: PastDays) -> None:
 
 
 def test_a_past_day_is_what_was_built_then(past: PastDays) -> None:
-    """Each of the twelve days from all that the shop brought until much later, row by row.
+    """Each of the eight days from all that the shop brought until much later, row by row.
 
     They are built in one go: the list of days that states are kept for is written beforehand.
     """
@@ -208,7 +208,7 @@ def test_ends_of_months_stay_what_they_were(past: PastDays) -> None:
 
 
 def test_refreshes_give_what_a_build_from_nothing_gives(past: PastDays) -> None:
-    """All rows of all days kept, when the last of the twelve days is built again, later."""
+    """All rows of all days kept, when the last of the eight days is built again, later."""
     warehouse = past.warehouse("from nothing")
     past.build(warehouse, past.raw(), DAYS[-1])
     past.note(warehouse, "from nothing")
