@@ -222,6 +222,44 @@
 {%- endmacro %}
 
 
+{# An aggregate: the values that are not NULL as a list, in any order. #}
+{% macro collected(value) -%}
+    {{ return(adapter.dispatch('collected')(value)) }}
+{%- endmacro %}
+
+{% macro duckdb__collected(value) -%}
+    list({{ value }}) filter (where {{ value }} is not null)
+{%- endmacro %}
+
+{% macro spark__collected(value) -%}
+    collect_list({{ value }})
+{%- endmacro %}
+
+
+{# The first `count` whole numbers from 1 that a list of such numbers does not have, as a list; NULL has none. #}
+{% macro numbers_missing(list, count) -%}
+    {{ return(adapter.dispatch('numbers_missing')(list, count)) }}
+{%- endmacro %}
+
+{% macro duckdb__numbers_missing(list, count) -%}
+    list_filter(
+        range(1, {{ count }} + 1 + coalesce(len({{ list }}), 0)),
+        lambda number: not coalesce(list_contains({{ list }}, number), false)
+    )[1:{{ count }}]
+{%- endmacro %}
+
+{% macro spark__numbers_missing(list, count) -%}
+    slice(
+        array_except(
+            sequence(cast(1 as bigint), {{ count }} + coalesce(size({{ list }}), 0)),
+            coalesce(cast({{ list }} as array<bigint>), array())
+        ),
+        1,
+        {{ count }}
+    )
+{%- endmacro %}
+
+
 {# An aggregate: the bits that are set in any of the values. #}
 {% macro bits_of_any(mask) -%}
     {{ return(adapter.dispatch('bits_of_any')(mask)) }}

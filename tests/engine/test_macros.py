@@ -295,6 +295,27 @@ def test_lists(same: Same) -> None:
     assert rows[1][-1] == ""
 
 
+def test_numbers_missing(same: Same) -> None:
+    """The first ones that a list does not have, which may be empty, in any order, or NULL."""
+    rows = same("""
+        select grp, {{ numbers_missing('numbers', 3) }}
+        from (
+            select grp, {{ collected('number') }} as numbers
+            from (values
+                (1, cast(2 as bigint)), (2, 9), (3, 3), (3, 1), (4, 5), (4, 1), (4, 3), (4, 2), (4, null),
+                (6, null)
+            ) as rows_listed (grp, number)
+            group by grp
+            union all
+            select 5 as grp, null as numbers
+        ) as lists
+        order by grp
+    """)
+    assert [list(numbers) for _, numbers in rows] == [
+        [1, 3, 4], [1, 2, 3], [2, 4, 5], [4, 6, 7], [1, 2, 3], [1, 2, 3],
+    ]  # fmt: skip
+
+
 def test_paths(same: Same) -> None:
     """The last steps that count, with dots where there were more; NULL where none counts."""
     rows = same(f"""

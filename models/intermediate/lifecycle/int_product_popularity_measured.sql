@@ -56,7 +56,10 @@ group_sizes as (
 ),
 
 order_products as (
-    select order_id, product_id from lines group by order_id, product_id
+    select order_id, product_id
+    from lines
+    where order_id in (select order_id from orders_of_dates)
+    group by order_id, product_id
 ),
 
 group_products as (

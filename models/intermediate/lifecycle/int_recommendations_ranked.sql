@@ -128,49 +128,16 @@ group_scores as (
     select
         *,
         order_share + country_gain + segment_gain as group_score,
+        case
+            when greatest(country_gain, segment_gain) <= 0 then 'popular'
+            when segment_gain >= country_gain then 'popular_in_segment'
+            else 'popular_in_country'
+        end as group_reason,
         row_number() over (
             partition by as_of_date, country, segment
             order by order_share + country_gain + segment_gain desc, product_id
         ) as group_rank
     from group_gains
-),
-
-exclusion_counts as (
-    select as_of_date, customer_id, count(*) as exclusion_count
-    from exclusions
-    group by as_of_date, customer_id
-),
-
--- As many of the group's products as are left when all that is excluded was among them.
-popular_candidates as (
-    select
-        peers.as_of_date,
-        peers.is_latest,
-        peers.customer_id,
-        group_scores.product_id,
-        group_scores.group_score,
-        group_scores.country_gain,
-        group_scores.segment_gain
-    from peers
-    left join exclusion_counts
-        on peers.as_of_date = exclusion_counts.as_of_date
-        and peers.customer_id = exclusion_counts.customer_id
-    inner join group_scores
-        on peers.as_of_date = group_scores.as_of_date
-        and peers.country = group_scores.country
-        and peers.segment = group_scores.segment
-        and {{ var('recommendation_count') }} + coalesce(exclusion_counts.exclusion_count, 0)
-        >= group_scores.group_rank
-),
-
-popular_candidates_kept as (
-    select popular_candidates.*
-    from popular_candidates
-    left join exclusions
-        on popular_candidates.as_of_date = exclusions.as_of_date
-        and popular_candidates.customer_id = exclusions.customer_id
-        and popular_candidates.product_id = exclusions.product_id
-    where exclusions.customer_id is null
 ),
 
 candidates_weighed as (
@@ -197,6 +164,7 @@ own_candidates as (
     select
         candidates_weighed.*,
         peers.is_latest,
+        coalesce(group_scores.group_reason, 'popular') as group_reason,
         coalesce(group_scores.group_score, shares.order_share, 0) as group_score,
         coalesce(group_scores.country_gain, 0) as country_gain,
         coalesce(group_scores.segment_gain, 0) as segment_gain
@@ -214,82 +182,143 @@ own_candidates as (
         and candidates_weighed.product_id = shares.product_id
 ),
 
-all_candidates as (
-    select
-        as_of_date,
-        is_latest,
-        customer_id,
-        product_id,
-        group_score,
-        country_gain,
-        segment_gain,
-        {% for reason in own_reasons -%}
-        coalesce({{ reason }}_gain, 0) as {{ reason }}_gain,
-        {{ reason }}_product_id,
-        {% endfor -%}
-        bought_again_product_id is not null as is_replenished
-    from own_candidates
+-- What is no candidate of a customer as one of their group's products.
+left_out as (
+    select as_of_date, customer_id, product_id from exclusions
     union all
-    select
-        popular_candidates_kept.*,
-        {% for reason in own_reasons -%}
-        0e0 as {{ reason }}_gain,
-        null as {{ reason }}_product_id,
-        {% endfor -%}
-        false as is_replenished
-    from popular_candidates_kept
-    left join own_candidates
-        on popular_candidates_kept.as_of_date = own_candidates.as_of_date
-        and popular_candidates_kept.customer_id = own_candidates.customer_id
-        and popular_candidates_kept.product_id = own_candidates.product_id
-    where own_candidates.customer_id is null
+    select as_of_date, customer_id, product_id from candidates_weighed
 ),
 
-candidates_scored as (
+customers_with_candidates as (
+    select as_of_date, customer_id from candidates_weighed group by as_of_date, customer_id
+),
+
+-- A left join, as an inner one may be joined by group first: every customer with every product.
+left_out_ranks as (
+    select
+        peers.is_latest,
+        peers.as_of_date,
+        peers.customer_id,
+        {{ collected('group_scores.group_rank') }} as ranks
+    from left_out
+    inner join peers
+        on left_out.as_of_date = peers.as_of_date
+        and left_out.customer_id = peers.customer_id
+    left join group_scores
+        on peers.as_of_date = group_scores.as_of_date
+        and peers.country = group_scores.country
+        and peers.segment = group_scores.segment
+        and left_out.product_id = group_scores.product_id
+    group by peers.is_latest, peers.as_of_date, peers.customer_id
+),
+
+-- As many of the group's products as can be recommended, by their rank in it.
+peers_served as (
+    select
+        peers.*,
+        customers_with_candidates.customer_id is not null as has_candidates,
+        {{ numbers_missing('left_out_ranks.ranks', var('recommendation_count')) }} as group_ranks
+    from peers
+    left join left_out_ranks
+        on peers.is_latest = left_out_ranks.is_latest
+        and peers.as_of_date = left_out_ranks.as_of_date
+        and peers.customer_id = left_out_ranks.customer_id
+    left join customers_with_candidates
+        on peers.as_of_date = customers_with_candidates.as_of_date
+        and peers.customer_id = customers_with_candidates.customer_id
+),
+
+places as (
+    {% for place in range(1, var('recommendation_count') + 1) -%}
+    select {{ place }} as place
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+peers_placed as (
+    select
+        peers_served.as_of_date,
+        peers_served.is_latest,
+        peers_served.customer_id,
+        peers_served.country,
+        peers_served.segment,
+        peers_served.has_candidates,
+        places.place,
+        {{ list_item('peers_served.group_ranks', 'places.place') }} as group_rank
+    from peers_served
+    cross join places
+),
+
+popular_candidates as (
+    select
+        peers_placed.as_of_date,
+        peers_placed.is_latest,
+        peers_placed.customer_id,
+        peers_placed.has_candidates,
+        peers_placed.place,
+        group_scores.product_id,
+        group_scores.group_reason,
+        group_scores.group_score
+    from peers_placed
+    inner join group_scores
+        on peers_placed.as_of_date = group_scores.as_of_date
+        and peers_placed.country = group_scores.country
+        and peers_placed.segment = group_scores.segment
+        and peers_placed.group_rank = group_scores.group_rank
+),
+
+own_candidates_scored as (
     select
         *,
-        group_score + bought_with_gain + viewed_with_gain + bought_again_gain as score,
-        greatest(bought_with_gain, viewed_with_gain, country_gain, segment_gain) as largest_gain
-    from all_candidates
+        group_score + coalesce(bought_with_gain, 0) + coalesce(viewed_with_gain, 0)
+        + coalesce(bought_again_gain, 0) as score,
+        greatest(
+            coalesce(bought_with_gain, 0), coalesce(viewed_with_gain, 0), country_gain, segment_gain
+        ) as largest_gain
+    from own_candidates
 ),
 
-candidates_explained as (
+own_candidates_explained as (
     select
-        as_of_date,
-        is_latest,
-        customer_id,
-        product_id,
-        score,
-        is_replenished,
-        {% for reason in own_reasons -%}
-        {{ reason }}_product_id,
-        {% endfor -%}
+        *,
         case
-            when is_replenished then 'bought_again'
-            when largest_gain <= 0 then 'popular'
+            when bought_again_product_id is not null then 'bought_again'
+            when largest_gain <= 0 then group_reason
             when bought_with_gain = largest_gain then 'bought_with'
             when viewed_with_gain = largest_gain then 'viewed_with'
-            when segment_gain = largest_gain then 'popular_in_segment'
-            else 'popular_in_country'
+            else group_reason
         end as reason
-    from candidates_scored
+    from own_candidates_scored
 ),
 
-candidates_sourced as (
+-- Of who has candidates of their own those and the group's are ranked together.
+candidates_together as (
     select
         as_of_date,
         is_latest,
         customer_id,
         product_id,
-        score,
-        is_replenished,
         reason,
         case reason
             {% for reason in own_reasons -%}
             when '{{ reason }}' then {{ reason }}_product_id
             {% endfor -%}
-        end as source_product_id
-    from candidates_explained
+        end as source_product_id,
+        bought_again_product_id is not null as is_replenished,
+        score
+    from own_candidates_explained
+    union all
+    select
+        as_of_date,
+        is_latest,
+        customer_id,
+        product_id,
+        group_reason as reason,
+        null as source_product_id,
+        false as is_replenished,
+        group_score as score
+    from popular_candidates
+    where has_candidates
 ),
 
 -- is_latest goes with the date: so that a reader who asks for one date has that one ranked alone.
@@ -299,9 +328,11 @@ candidates_ranked as (
         row_number() over (
             partition by is_latest, as_of_date, customer_id order by score desc, product_id
         ) as recommendation_rank
-    from candidates_sourced
+    from candidates_together
 ),
 
+-- All others have the group's products in its order: to sort them by customer takes three times as
+-- long as all of this.
 recommendations_ranked as (
     select
         as_of_date,
@@ -315,6 +346,19 @@ recommendations_ranked as (
         score
     from candidates_ranked
     where recommendation_rank <= {{ var('recommendation_count') }}
+    union all
+    select
+        as_of_date,
+        is_latest,
+        customer_id,
+        place as recommendation_rank,
+        product_id,
+        group_reason as reason,
+        null as source_product_id,
+        false as is_replenished,
+        group_score as score
+    from popular_candidates
+    where not has_candidates
 )
 
 select * from recommendations_ranked
