@@ -2,6 +2,12 @@
 -- Each row holds the customer's history up to and with its day, and is valid until the next one:
 -- the state on any day is the row with activity_date <= day < valid_to_date, without a sum. Refunds
 -- count on the day they were made, so that nothing here ever changes for what comes later.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    incremental_predicates=['customer_id in ' ~ touched('customer_id')]
+) }}
+-- depends_on: {{ ref('int_customer_purchases_fingerprinted') }}
 with
 
 orders as (
@@ -16,6 +22,9 @@ orders as (
         case when is_revenue and cost_amount is null then 1 else 0 end as unknown_cost_count
     from {{ ref('fct_orders') }}
     where customer_id is not null and status <> 'cancelled'
+    {% if is_incremental() -%}
+    and customer_id in {{ touched('customer_id') }}
+    {%- endif %}
 ),
 
 refunds as (
@@ -27,6 +36,9 @@ refunds as (
         returned_cost_amount
     from {{ ref('fct_refunds') }}
     where customer_id is not null and is_revenue
+    {% if is_incremental() -%}
+    and customer_id in {{ touched('customer_id') }}
+    {%- endif %}
 ),
 
 activities as (
@@ -103,11 +115,22 @@ history_summed as (
         ] -%}
         sum({{ column }}) over history as {{ column }},
         {% endfor -%}
+        {{ last_known('purchase_date') }} over history_before as previous_order_date,
+        coalesce({{ first_known('purchase_date') }} over history_after, date '9999-12-31')
+            as next_order_date,
         lead(activity_date, 1, date '9999-12-31') over customer_days as valid_to_date
     from purchase_days_marked
     window
         customer_days as (partition by customer_id order by activity_date),
-        history as (partition by customer_id order by activity_date rows unbounded preceding)
+        history as (partition by customer_id order by activity_date rows unbounded preceding),
+        history_before as (
+            partition by customer_id order by activity_date
+            rows between unbounded preceding and 1 preceding
+        ),
+        history_after as (
+            partition by customer_id order by activity_date
+            rows between 1 following and unbounded following
+        )
 ),
 
 days_accumulated as (
@@ -118,6 +141,8 @@ days_accumulated as (
         cast(purchase_day_count as bigint) as purchase_day_count,
         first_order_date,
         last_order_date,
+        previous_order_date,
+        next_order_date,
         {% for column in ['order_count', 'unit_count', 'returned_unit_count'] -%}
         cast({{ column }} as bigint) as {{ column }},
         {% endfor -%}

@@ -1,5 +1,11 @@
 -- Grain: one row per customer and month with an order that was not cancelled.
 -- What became of the month's orders: refunds are booked on the order's date.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    incremental_predicates=['customer_id in ' ~ touched('customer_id')]
+) }}
+-- depends_on: {{ ref('int_customer_purchases_fingerprinted') }}
 with
 
 orders as (
@@ -13,6 +19,9 @@ orders as (
         order_date
     from {{ ref('fct_orders') }}
     where customer_id is not null and status <> 'cancelled'
+    {% if is_incremental() -%}
+    and customer_id in {{ touched('customer_id') }}
+    {%- endif %}
 ),
 
 months as (

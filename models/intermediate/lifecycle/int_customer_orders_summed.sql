@@ -1,6 +1,12 @@
 -- Grain: one row per customer with an order that was not cancelled.
 -- Money and units are those of orders with revenue; a favourite is what most orders have, of equals
 -- the first by name.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    incremental_predicates=['customer_id in ' ~ touched('customer_id')]
+) }}
+-- depends_on: {{ ref('int_customer_purchases_fingerprinted') }}
 with
 
 orders as (
@@ -18,6 +24,9 @@ orders as (
         margin_amount
     from {{ ref('fct_orders') }}
     where customer_id is not null and status <> 'cancelled'
+    {% if is_incremental() -%}
+    and customer_id in {{ touched('customer_id') }}
+    {%- endif %}
 ),
 
 lines as (
@@ -66,21 +75,19 @@ favourite_payment_methods as (
 
 order_categories as (
     select
-        lines.order_id,
+        orders.customer_id,
+        orders.order_id,
         products.category
     from lines
+    inner join orders on lines.order_id = orders.order_id
     inner join products on lines.product_id = products.product_id
-    group by lines.order_id, products.category
+    group by orders.customer_id, orders.order_id, products.category
 ),
 
 categories as (
-    select
-        orders.customer_id,
-        order_categories.category,
-        count(*) as order_count
-    from orders
-    inner join order_categories on orders.order_id = order_categories.order_id
-    group by orders.customer_id, order_categories.category
+    select customer_id, category, count(*) as order_count
+    from order_categories
+    group by customer_id, category
 ),
 
 favourite_categories as (

@@ -1,12 +1,21 @@
 -- Grain: one row per customer, product and day on which they ordered it.
 -- Of orders that were not cancelled. The last purchase as of a day is the row with
 -- order_date <= day < valid_to_date. next_order_date is the customer's next day with any order.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='changed_rows',
+    incremental_predicates=['customer_id in ' ~ touched('customer_id')]
+) }}
+-- depends_on: {{ ref('int_customer_purchases_fingerprinted') }}
 with
 
 orders as (
     select order_id, customer_id, order_date
     from {{ ref('fct_orders') }}
     where status <> 'cancelled' and customer_id is not null
+    {% if is_incremental() -%}
+    and customer_id in {{ touched('customer_id') }}
+    {%- endif %}
 ),
 
 lines as (
@@ -14,8 +23,13 @@ lines as (
 ),
 
 purchase_days as (
-    select customer_id, order_date, purchase_day_count, next_order_date
-    from {{ ref('int_purchase_days_spaced') }}
+    select
+        customer_id,
+        activity_date as order_date,
+        purchase_day_count,
+        next_order_date
+    from {{ ref('int_customer_days_accumulated') }}
+    where activity_date = last_order_date
 ),
 
 product_days as (
