@@ -249,11 +249,9 @@
 {%- endmacro %}
 
 {% macro spark__numbers_missing(list, count) -%}
+    {%- set numbers = 'coalesce(cast(' ~ list ~ ' as array<bigint>), cast(array() as array<bigint>))' -%}
     slice(
-        array_except(
-            sequence(cast(1 as bigint), {{ count }} + coalesce(size({{ list }}), 0)),
-            coalesce(cast({{ list }} as array<bigint>), array())
-        ),
+        array_except(sequence(cast(1 as bigint), {{ count }} + size({{ numbers }})), {{ numbers }}),
         1,
         {{ count }}
     )

@@ -55,11 +55,15 @@ group_sizes as (
     group by as_of_date, peer_kind, peer_group
 ),
 
+orders_asked_for as (
+    select order_id from orders_of_dates group by order_id
+),
+
 order_products as (
-    select order_id, product_id
+    select lines.order_id, lines.product_id
     from lines
-    where order_id in (select order_id from orders_of_dates)
-    group by order_id, product_id
+    inner join orders_asked_for on lines.order_id = orders_asked_for.order_id
+    group by lines.order_id, lines.product_id
 ),
 
 group_products as (
