@@ -215,10 +215,11 @@ def test_a_day_known_no_more_is_forgotten(steps: Steps) -> None:
 
 
 def test_a_day_loaded_twice_changes_nothing(steps: Steps) -> None:
-    """Not a row, and no visitor is even looked at."""
+    """Not a row, and no visitor or customer is even looked at."""
     again = steps.by_name["again"].warehouse
     assert not different_rows(again, steps.by_name["next day"].warehouse)
-    assert not again.rows("select key from raw.touched_keys where kind = 'visitor_id'")
+    query = "select key from raw.touched_keys where kind in ('visitor_id', 'customer_id')"
+    assert not again.rows(query)
 
 
 def test_a_day_costs_a_day(steps: Steps) -> None:
@@ -232,6 +233,18 @@ def test_a_day_costs_a_day(steps: Steps) -> None:
     unchanged = set(rows_before) & set(rows_after)
     assert rows_after[: len(unchanged)] == [row for row in rows_before if row in unchanged]
     assert len(unchanged) > len(rows_after) / 2
+
+
+def test_a_day_costs_the_customers_whose_orders_it_changed(steps: Steps) -> None:
+    """Those who ordered, or were refunded, or whose order became another one; and no others."""
+    before, after = (steps.by_name[name].warehouse for name in ("first", "next day"))
+    touched = after.values("select key from raw.touched_keys where kind = 'customer_id'")
+    columns = "customer_id, revenue_order_count, net_amount, net_amount_after_refunds_by_order_date"
+    query = f"select {columns} from intermediate.int_customer_orders_summed"
+    changed = {customer_id for customer_id, *_ in {*before.rows(query)} ^ {*after.rows(query)}}
+    assert changed
+    assert changed <= touched
+    assert len(touched) < len(after.rows(query)) / 2
 
 
 def test_as_of_date_moves_either_way(shop: Shop, full: Warehouse) -> None:
