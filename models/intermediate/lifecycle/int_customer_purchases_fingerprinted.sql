@@ -1,7 +1,7 @@
 -- Grain: one row per customer with an order that was not cancelled, or with a refund.
 -- The fingerprint is of all that their orders, the lines of these and their refunds say: where it
 -- is another one than at the last refresh the customer is touched, and every table of customers'
--- orders builds that customer again, and no other.
+-- orders builds that customer again, and no other. So a column that one of them reads is here too.
 {{ config(
     materialized='incremental',
     incremental_strategy='changed_rows',
