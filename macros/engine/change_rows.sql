@@ -31,7 +31,7 @@
         ~ ' union all select ' ~ named ~ ', -1 as surplus from ' ~ target ~ ' where ' ~ scope
         ~ ') as compared group by ' ~ named ~ ' having sum(surplus) <> 0') %}
     {% for kind, column in touches.items() %}
-        {% set rows_replaced = 'select ' ~ column ~ ' from ' ~ changes if unique_key else
+        {% set rows_replaced = rows_that_touch('select * from ' ~ changes, columns) if unique_key else
             'select ' ~ column ~ ' from ' ~ wanted ~ ' union all select ' ~ column ~ ' from ' ~ target ~ ' where ' ~ scope %}
         {% do run_query(note_touched(kind, column, rows_replaced)) %}
     {% endfor %}

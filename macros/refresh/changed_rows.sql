@@ -3,7 +3,8 @@
     they should be now (of the touched days, of the touched visitors); `incremental_predicates` say which
     rows of the table are that scope. With a `unique_key` rows that differ are replaced and equal ones
     stay; without one all of the scope are. meta.touches maps a kind of key to the column whose values
-    in replaced rows, old and new, are noted as touched. All of it happens in one transaction: a
+    in replaced rows, old and new, are noted as touched; of rows that differ in columns of
+    meta.touched_but_for alone they are not. All of it happens in one transaction: a
     failure leaves the table and the notes as they were. (Rows with a key are no two alike, so that
     `except` finds what `except all` does, at a fraction of its cost.)
 #}
@@ -26,7 +27,10 @@
     create or replace temp table rows_added as
     {{ wanted }}{{ ' except ' ~ in_scope if key }};
     {% for kind, column in touches.items() %}
-    {{ note_touched(kind, column, 'select * from rows_removed union all select * from rows_added') }};
+    {{ note_touched(kind, column, rows_that_touch(
+        'select -1 as surplus, * from rows_removed union all select 1 as surplus, * from rows_added',
+        arg_dict.dest_columns | map(attribute='name') | list
+    )) }};
     {% endfor %}
     delete from {{ target }} where rowid in (
         select target_rowid from rows_in_scope
@@ -37,3 +41,18 @@
     {# Temporary tables last as long as the connection, which is that of the whole build. #}
     drop table {{ arg_dict.temp_relation }}
 {% endmacro %}
+
+
+{#
+    Those of replaced rows whose keys count as touched. `changes` is a query of them with their `surplus`: above 0
+    for rows that came, below for rows that went. What nobody reads who goes by these keys (meta.touched_but_for)
+    is left out, and a row that came and went with all the rest alike is none.
+#}
+{% macro rows_that_touch(changes, columns) -%}
+    {%- set but_for = config.get('meta', {}).get('touched_but_for') -%}
+    {%- if not but_for -%}{{ return(changes) }}{%- endif -%}
+    {%- set compared = columns | reject('in', but_for) | join(', ') -%}
+    select {{ compared }} from ({{ changes }}) as rows_changed
+    group by {{ compared }}
+    having sum(surplus) <> 0
+{%- endmacro %}

@@ -247,6 +247,25 @@ def test_a_day_costs_the_customers_whose_orders_it_changed(steps: Steps) -> None
     assert len(touched) < len(after.rows(query)) / 2
 
 
+def test_who_came_touches_no_day_by_itself(steps: Steps) -> None:
+    """A login says whose earlier sessions were; their days are counted again where more differs."""
+    before, after = (steps.by_name[name].warehouse for name in ("put right", "end"))
+    touched = after.values("select cast(key as date) from raw.touched_keys where kind = 'session_date'")
+    whose = "visitor_id, customer_id, visitor_session_number, customer_known_at"
+    sessions = "from marts.fct_sessions"
+    days = {
+        columns: {day for day, *_ in {*before.rows(columns)} ^ {*after.rows(columns)}}
+        for columns in (
+            f"select session_date, * {sessions}",
+            f"select session_date, * exclude ({whose}) {sessions}",
+            "select page_date, * from intermediate.int_page_views_counted",
+        )
+    }
+    with_whose, without, of_views = days.values()
+    assert touched == without | of_views
+    assert with_whose - touched
+
+
 def test_as_of_date_moves_either_way(shop: Shop, full: Warehouse) -> None:
     """Over one and the same folder: far back, on by four days, and to the end."""
     warehouse = full.copy(shop.folder / "as of")

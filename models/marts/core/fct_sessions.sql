@@ -8,7 +8,11 @@
     unique_key='session_id',
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
     on_schema_change='fail',
-    meta={'touches': {'session_date': 'session_date'}, 'slices': 'visitor_id'}
+    meta={
+        'touches': {'session_date': 'session_date'},
+        'touched_but_for': ['visitor_id', 'customer_id', 'visitor_session_number', 'customer_known_at'],
+        'slices': 'visitor_id'
+    }
 ) }}
 {% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
 {% set visitors = in_touched if is_incremental() else in_slice_of_keys('visitor_id') %}

@@ -11,7 +11,11 @@
     unique_key='entry_id',
     incremental_predicates=['visitor_id in ' ~ touched('visitor_id')],
     on_schema_change='fail',
-    meta={'touches': {'entry_date': 'entry_date'}, 'slices': 'visitor_id'},
+    meta={
+        'touches': {'entry_date': 'entry_date'},
+        'touched_but_for': ['entry_id', 'unit_id', 'visitor_id'],
+        'slices': 'visitor_id'
+    },
     pre_hook="{{ judge_by_time('is_mature', 'closes_at', 'entry_date') }}"
 ) }}
 {% set in_touched = 'visitor_id in ' ~ touched('visitor_id') %}
