@@ -250,7 +250,8 @@ def test_a_day_costs_the_customers_whose_orders_it_changed(steps: Steps) -> None
 def test_who_came_touches_no_day_by_itself(steps: Steps) -> None:
     """A login says whose earlier sessions were; their days are counted again where more differs."""
     before, after = (steps.by_name[name].warehouse for name in ("put right", "end"))
-    touched = after.values("select cast(key as date) from raw.touched_keys where kind = 'session_date'")
+    query = "select cast(key as date) from raw.touched_keys where kind = 'session_date'"
+    touched = after.values(query)
     whose = "visitor_id, customer_id, visitor_session_number, customer_known_at"
     sessions = "from marts.fct_sessions"
     days = {

@@ -10,7 +10,9 @@
     on_schema_change='fail',
     meta={
         'touches': {'session_date': 'session_date'},
-        'touched_but_for': ['visitor_id', 'customer_id', 'visitor_session_number', 'customer_known_at'],
+        'touched_but_for': [
+            'visitor_id', 'customer_id', 'visitor_session_number', 'customer_known_at'
+        ],
         'slices': 'visitor_id'
     }
 ) }}
