@@ -27,10 +27,8 @@
     create or replace temp table rows_added as
     {{ wanted }}{{ ' except ' ~ in_scope if key }};
     {% for kind, column in touches.items() %}
-    {{ note_touched(kind, column, rows_that_touch(
-        'select -1 as surplus, * from rows_removed union all select 1 as surplus, * from rows_added',
-        arg_dict.dest_columns | map(attribute='name') | list
-    )) }};
+    {% set changes = 'select -1 as surplus, * from rows_removed union all select 1 as surplus, * from rows_added' %}
+    {{ note_touched(kind, column, rows_that_touch(changes, arg_dict.dest_columns | map(attribute='name') | list)) }};
     {% endfor %}
     delete from {{ target }} where rowid in (
         select target_rowid from rows_in_scope

@@ -7,7 +7,7 @@
     incremental_predicates=['session_date in ' ~ touched('visitor_date', 'date')],
     on_schema_change='fail'
 ) }}
-{% set dimensions = ['total', 'channel', 'device'] -%}
+{% set parts = {'total': '', 'channel': 'channel_', 'device': 'device_'} -%}
 with
 
 sessions as (
@@ -24,13 +24,13 @@ sessions_by_period as (
         channel,
         device,
         visitor_session_number = 1 as is_new_visitor,
-        {% for dimension in dimensions -%}
+        {% for dimension, part in parts.items() -%}
         coalesce(
-            date_trunc('{{ period }}', previous_date_of_{{ dimension }})
+            date_trunc('{{ period }}', previous_{{ part }}date)
             < date_trunc('{{ period }}', session_date), true
         ) as is_first_of_{{ dimension }},
         is_converted and coalesce(
-            date_trunc('{{ period }}', previous_conversion_of_{{ dimension }})
+            date_trunc('{{ period }}', previous_{{ part }}conversion_date)
             < date_trunc('{{ period }}', session_date), true
         ) as is_first_conversion_of_{{ dimension }},
         {% endfor -%}
@@ -46,7 +46,7 @@ visitor_days_counted as (
         session_date,
         channel,
         device,
-        {% for dimension in dimensions -%}
+        {% for dimension in parts -%}
         count(*) filter (where is_first_of_{{ dimension }}) as visitors_of_{{ dimension }},
         count(*) filter (where is_first_conversion_of_{{ dimension }})
             as converted_visitors_of_{{ dimension }},

@@ -9,7 +9,7 @@
     meta={'touches': {'visitor_date': 'session_date'}}
 ) }}
 {% set partitions = {
-    'total': 'visitor_id', 'channel': 'visitor_id, channel', 'device': 'visitor_id, device'
+    '': 'visitor_id', 'channel_': 'visitor_id, channel', 'device_': 'visitor_id, device'
 } -%}
 with
 
@@ -23,13 +23,13 @@ sessions as (
 
 visitor_sessions_dated as (
     select
-        {% for dimension, columns in partitions.items() -%}
+        {% for part, columns in partitions.items() -%}
         lag(session_date) over (partition by {{ columns }} order by visitor_session_number)
-            as previous_date_of_{{ dimension }},
+            as previous_{{ part }}date,
         max(case when is_converted then session_date end) over (
             partition by {{ columns }} order by visitor_session_number
             rows between unbounded preceding and 1 preceding
-        ) as previous_conversion_of_{{ dimension }},
+        ) as previous_{{ part }}conversion_date,
         {% endfor -%}
         *
     from sessions
