@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := uv==0.13.9
 LOCKED := --require-hashes --no-deps --requirement
 install = $(1)/pip install --quiet --disable-pip-version-check $(UV) && \
-	{ $(1)/uv pip install --python $(1)/python $(LOCKED) $(2) || { echo "uv could not: asking pip ..." >&2; \
+	{ $(1)/uv pip install --system-certs --python $(1)/python $(LOCKED) $(2) || { echo "uv could not: asking pip ..." >&2; \
 	$(1)/pip install --disable-pip-version-check --no-compile $(LOCKED) $(2); }; }
 unexport PYTHONDONTWRITEBYTECODE
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
