@@ -13,8 +13,7 @@
     what lies outside is not read.
 #}
 {% macro in_touched_periods(column, day_kind, period) -%}
-    {%- set length = '3 month' if period == 'quarter' else '1 ' ~ period -%}
-    {%- set bounds = run_query("select min(start), cast(max(start) + interval " ~ length ~ " as date) from "
+    {%- set bounds = run_query("select min(start), cast(max(start) + interval 1 " ~ period ~ " as date) from "
         ~ touched_periods(day_kind, period) ~ " as periods (start)").rows[0] -%}
     {%- if bounds[0] is none -%}{{ return('false') }}{%- endif -%}
     {{ column }} >= date '{{ bounds[0] }}' and {{ column }} < date '{{ bounds[1] }}'
